@@ -1,0 +1,185 @@
+//! Sockets from the kernel.
+//!
+//! Our own loop around hyper's HTTP/1 connection: how many sockets there may be, from whom, and how long a request may
+//! take to arrive are decided before a byte is read.
+//!
+//! **Invariant:** a socket holds a [`Peer`] from accept to close, through the upgrade, so the counts are exact.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use hashbrown::HashMap;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use lychgate_service::login_throttle::AddressKey;
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service as _;
+
+use crate::error::HttpError;
+use crate::layers::address::is_trusted;
+use crate::metrics::Metrics;
+use crate::settings::Limits;
+
+/// A pause after an accept that failed for want of descriptors or memory: trying at once would only burn the core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// The one at the other end of a socket, with its place in the counts. Cheap to clone.
+#[derive(Clone)]
+pub struct Peer {
+    /// Its address as the kernel has it.
+    pub address: SocketAddr,
+    _place: Arc<Place>,
+}
+
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    of_address: Option<(Arc<Addresses>, AddressKey)>,
+}
+
+#[derive(Default)]
+struct Addresses(Mutex<HashMap<AddressKey, usize>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((addresses, key)) = self.of_address.take() {
+            let mut counts = addresses.0.lock();
+            if let Some(count) = counts.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+/// Accepts for one set of routes.
+#[derive(Clone)]
+pub struct Acceptor {
+    router: Router,
+    metrics: Arc<Metrics>,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+    trusted_proxies: Arc<[IpNet]>,
+    tracker: TaskTracker,
+}
+
+impl Acceptor {
+    /// An acceptor that answers with `router`. Its connections are children of `tracker`.
+    #[must_use]
+    pub fn new(
+        router: Router,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+        trusted_proxies: &[IpNet],
+        tracker: TaskTracker,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(limits.connections_max));
+        let trusted_proxies = trusted_proxies.into();
+        Self { router, metrics, limits, places, addresses: Arc::default(), trusted_proxies, tracker }
+    }
+
+    /// Accepts from `listener` until `stop`.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => return,
+            };
+            match accepted {
+                Ok((tcp, address)) => self.take(tcp, address, &stop),
+                Err(error) if is_one_sockets_own(&error) => {}
+                Err(error) => {
+                    self.metrics.accept_refused("descriptors");
+                    tracing::error!(cause = %error, "cannot accept: raise the descriptor limit or lower limits.connections_max");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, tcp: TcpStream, address: SocketAddr, stop: &CancellationToken) {
+        // Both refusals drop the socket: there is nothing to say to somebody who has not asked yet.
+        let Ok(of_all) = Arc::clone(&self.places).try_acquire_owned() else {
+            return self.metrics.accept_refused("connections");
+        };
+        let of_address = match self.take_place(address) {
+            Ok(place) => place,
+            Err(()) => return self.metrics.accept_refused("connections_per_address"),
+        };
+        // Frames are batched before they are written; waiting for more would only delay them.
+        let _ = tcp.set_nodelay(true);
+        let peer = Peer { address, _place: Arc::new(Place { _of_all: of_all, of_address }) };
+        self.tracker.spawn(self.clone().serve(tcp, peer, stop.clone()));
+    }
+
+    /// A place among the connections of this address. Behind a listed proxy everybody has the same one, so none is counted.
+    fn take_place(&self, address: SocketAddr) -> Result<Option<(Arc<Addresses>, AddressKey)>, ()> {
+        if is_trusted(address.ip(), &self.trusted_proxies) {
+            return Ok(None);
+        }
+        let key = AddressKey::from(address.ip());
+        let mut counts = self.addresses.0.lock();
+        let count = counts.entry(key).or_insert(0);
+        if *count >= self.limits.connections_per_address_max {
+            return Err(());
+        }
+        *count += 1;
+        Ok(Some((Arc::clone(&self.addresses), key)))
+    }
+
+    /// One HTTP/1 connection, until it ends or becomes a WebSocket.
+    async fn serve(self, tcp: TcpStream, peer: Peer, stop: CancellationToken) {
+        let target_bytes_max = self.limits.request_target_bytes_max;
+        let router = self.router;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+            request.extensions_mut().insert(peer.clone());
+            let answer = (target_bytes <= target_bytes_max).then(|| router.clone().call(request.map(Body::new)));
+            async move {
+                match answer {
+                    Some(answer) => answer.await,
+                    None => Ok(HttpError::new(StatusCode::URI_TOO_LONG, "target", "The request's target is too long.")
+                        .into_response()),
+                }
+            }
+        });
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.handshake_timeout)
+            .max_headers(self.limits.headers_max)
+            .max_buf_size(self.limits.request_head_bytes_max);
+        let connection = builder.serve_connection(TokioIo::new(tcp), service).with_upgrades();
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(cause = %error, "http connection ended");
+        }
+    }
+}
+
+/// Whether a failed accept concerns that one socket and not the listener.
+fn is_one_sockets_own(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

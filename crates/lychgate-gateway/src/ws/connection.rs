@@ -1,0 +1,330 @@
+//! The life of one WebSocket: bytes in, frames, commands.
+//!
+//! One task per connection. It reads, decodes and acts, all without waiting; what it causes to be sent goes through the
+//! session's outbox in the hub and is written by the flusher.
+//!
+//! **Invariant:** while a connection is idle it holds no buffer: bytes are read into one buffer that all connections of
+//! a thread share, and only the unfinished part of a message is kept, by the decoder.
+//!
+//! **Absent on purpose:** timers. Every deadline is the sweep's.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lychgate_hub::Session;
+use lychgate_protocol::json;
+use lychgate_protocol::ws::{CloseCode, Decoded, Decoder, Event as Frame, Violation, encode};
+use lychgate_service::limits::{Bucket, Rate};
+use lychgate_service::policy::Permit;
+use lychgate_service::publish::PublishError;
+use lychgate_service::subscribe::Subscription;
+use tokio::task::yield_now;
+
+use crate::settings::{BadFrame, Behaviour};
+use crate::ws::profile::Event;
+use crate::ws::socket::{Socket, Wake};
+use crate::ws::sweep;
+use crate::ws::table::{Entry, Place};
+use crate::ws::upgrade::{Gate, UserPlace};
+
+/// The size of the buffer that the connections of one thread share.
+const READ_BYTES: usize = 64 * 1024;
+
+/// A read that brought this much lets others run before the next, so that what it caused is written first.
+const READ_BYTES_BEFORE_YIELD: usize = READ_BYTES / 2;
+
+/// Refused messages of one connection that are answered before it is closed, and how fast that allowance grows back.
+const REFUSED_MESSAGES_BURST: u32 = 100;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+}
+
+/// One connection, on the reading side.
+pub struct Connection {
+    decoder: Decoder,
+    speaker: Speaker,
+    /// Given back when the connection ends.
+    _table_place: Place,
+}
+
+/// Who is behind a connection, and what becomes of what they say.
+struct Speaker {
+    gate: Arc<Gate>,
+    socket: Arc<Socket>,
+    session: Session,
+    /// Where it may speak. `None` for one that was refused and only waits to be closed.
+    standing: Option<Standing>,
+    messages: Bucket,
+    refused_messages: Bucket,
+    pings: Bucket,
+    /// The peer has sent its close frame.
+    peer_closed: bool,
+    /// Our close frame has left.
+    finished: bool,
+    /// The peer's bytes are no frames; what follows cannot be read.
+    unreadable: bool,
+}
+
+/// What an admitted connection holds.
+pub struct Standing {
+    /// Its channel; an echo endpoint has none.
+    pub subscription: Option<Subscription>,
+    /// Its right.
+    pub permit: Permit,
+    /// Its place among the connections of its user.
+    pub user: UserPlace,
+}
+
+impl Connection {
+    /// A connection whose session is open and, if it was admitted, in its channel.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>, entry: Entry, standing: Option<Standing>, decoder: Decoder, place: Place) -> Self {
+        let speaker = Speaker {
+            gate,
+            socket: entry.socket,
+            session: entry.session,
+            standing,
+            messages: Bucket::default(),
+            refused_messages: Bucket::default(),
+            pings: Bucket::default(),
+            peer_closed: false,
+            finished: false,
+            unreadable: false,
+        };
+        Self { decoder, speaker, _table_place: place }
+    }
+
+    /// Lives until the socket ends. `early` is what the client sent right behind its request.
+    pub async fn run(mut self, early: Bytes) {
+        if !early.is_empty() {
+            self.take(&mut early.to_vec());
+        }
+        while !self.speaker.is_over() {
+            match poll_fn(|cx| self.speaker.socket.poll_wake(cx, self.speaker.finished)).await {
+                Wake::Readable => match self.read() {
+                    Some(bytes) if bytes >= READ_BYTES_BEFORE_YIELD => yield_now().await,
+                    Some(_) => {}
+                    None => break,
+                },
+                Wake::Writable => self.speaker.gate.drain.writable(&self.speaker.session),
+                Wake::Finished => self.speaker.close_frame_left(),
+                Wake::Cut => break,
+            }
+        }
+        self.speaker.leave();
+    }
+
+    /// Reads once and acts on it. `None` when the peer is gone.
+    fn read(&mut self) -> Option<usize> {
+        READ_BUFFER.with_borrow_mut(|buffer| match self.speaker.socket.try_read(buffer) {
+            Ok(0) => None,
+            Ok(bytes) => {
+                self.take(&mut buffer[..bytes]);
+                Some(bytes)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Some(0),
+            Err(_) => None,
+        })
+    }
+
+    /// Acts on the frames in `bytes`.
+    fn take(&mut self, bytes: &mut [u8]) {
+        self.speaker.socket.heard();
+        let mut taken = 0;
+        while self.speaker.is_heard() && taken < bytes.len() {
+            match self.decoder.decode(&mut bytes[taken..]) {
+                Ok(Decoded { consumed, event }) => {
+                    taken += consumed;
+                    let Some(frame) = event else { break };
+                    self.speaker.act_on(frame);
+                }
+                Err(violation) => self.speaker.violated(violation),
+            }
+        }
+    }
+}
+
+impl Speaker {
+    /// Whether both close frames have passed.
+    const fn is_over(&self) -> bool {
+        self.finished && self.peer_closed
+    }
+
+    /// Whether what comes in still means anything.
+    const fn is_heard(&self) -> bool {
+        !self.unreadable && !self.peer_closed
+    }
+
+    fn close_frame_left(&mut self) {
+        self.finished = true;
+        if self.unreadable {
+            // Not dropped at once: unread bytes would turn into a reset that overtakes the close frame.
+            self.socket.shut_down_writing();
+        }
+    }
+
+    fn leave(self) {
+        let endpoint = self.socket.endpoint();
+        if let Some(standing) = self.standing {
+            if let Some(subscription) = standing.subscription {
+                self.gate.subscriptions.leave(subscription);
+            }
+            endpoint.metrics.connections.dec();
+            tracing::debug!(endpoint = endpoint.name, "disconnected");
+        }
+        self.gate.drain.close(&self.session);
+    }
+
+    fn act_on(&mut self, frame: Frame<'_>) {
+        if let Frame::Close(close) = frame {
+            return self.close_answered(close.map(|(code, _)| code));
+        }
+        // A connection that is closing only waits for the peer's close frame.
+        if self.socket.is_closing() {
+            return;
+        }
+        match frame {
+            Frame::Text(text) => self.text(text),
+            Frame::Binary(payload) => self.binary(payload),
+            Frame::Ping(payload) => self.ping(payload),
+            Frame::Pong(_) | Frame::Close(_) => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if !self.may_send() {
+            return;
+        }
+        let endpoint = Arc::clone(self.socket.endpoint());
+        match &endpoint.behaviour {
+            Behaviour::Echo => self.send(|out| encode::text(text.as_bytes(), out)),
+            Behaviour::Broadcast { stamps, audience, bad_frame, answer_ping } => {
+                let Some(standing) = &self.standing else { return };
+                if *answer_ping && json::type_is(text, "ping") {
+                    return self.pong_message(stamps);
+                }
+                let from = self.session.id();
+                let publisher = &self.gate.publisher;
+                match publisher.publish_object(&standing.permit, text, stamps, *audience, from) {
+                    Ok(_) => {}
+                    Err(PublishError::NotAnObject(fault)) => self.bad_frame(*bad_frame, &fault.to_string()),
+                    Err(PublishError::Broker(fault)) => {
+                        endpoint.metrics.message_refused("broker");
+                        tracing::warn!(endpoint = endpoint.name, cause = %fault, "message not published");
+                        self.error_frame("The message could not be delivered. Try again.");
+                    }
+                }
+            }
+        }
+    }
+
+    fn binary(&mut self, payload: &[u8]) {
+        if !self.may_send() {
+            return;
+        }
+        match self.socket.endpoint().behaviour {
+            Behaviour::Echo => self.send(|out| encode::binary(payload, out)),
+            Behaviour::Broadcast { bad_frame, .. } => {
+                self.bad_frame(bad_frame, "A message is one JSON object in a text frame, not a binary frame.");
+            }
+        }
+    }
+
+    fn ping(&mut self, payload: &[u8]) {
+        if self.pings.take(self.gate.limits.ping_rate, self.gate.ticker.now_ms()).is_err() {
+            self.socket.endpoint().metrics.message_refused("ping_rate");
+            return self.close(Event::Rate);
+        }
+        self.send(|out| encode::pong(payload, out));
+    }
+
+    /// Counts a data message, and refuses it if there were too many.
+    fn may_send(&mut self) -> bool {
+        let now_ms = self.gate.ticker.now_ms();
+        let endpoint = Arc::clone(self.socket.endpoint());
+        endpoint.metrics.messages.inc();
+        if self.messages.take(endpoint.message_rate, now_ms).is_ok() {
+            return true;
+        }
+        endpoint.metrics.message_refused("rate");
+        let allowance = Rate::new(1, 1_000, REFUSED_MESSAGES_BURST);
+        if self.refused_messages.take(allowance, now_ms).is_err() {
+            self.close(Event::Rate);
+        } else {
+            self.error_frame("Too many messages. This one was not delivered; send more slowly.");
+        }
+        false
+    }
+
+    fn bad_frame(&mut self, rule: BadFrame, message: &str) {
+        self.socket.endpoint().metrics.message_refused("bad_frame");
+        match rule {
+            BadFrame::Error => self.error_frame(message),
+            BadFrame::Ignore => {}
+            BadFrame::Close => self.close(Event::BadFrame),
+        }
+    }
+
+    fn error_frame(&self, message: &str) {
+        let mut payload = Vec::with_capacity(64 + message.len());
+        json::error_frame(message, None, &mut payload);
+        self.send(|out| encode::text(&payload, out));
+    }
+
+    fn pong_message(&self, stamps: &[lychgate_service::publish::StampField]) {
+        let Some(standing) = &self.standing else { return };
+        let pong = r#"{"type":"pong","payload":{"message":"pong"}}"#;
+        let _ = self.gate.publisher.stamped(&standing.permit, pong, stamps, |payload| {
+            self.send(|out| encode::text(payload, out));
+        });
+    }
+
+    /// Queues one frame for this connection alone.
+    fn send(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut frame = Vec::new();
+        encode(&mut frame);
+        // A full queue is the hub's to deal with: it has closed the session as slow.
+        let _ = self.gate.drain.send(&self.session, Bytes::from(frame));
+    }
+
+    fn close(&self, event: Event) {
+        let entry = Entry { socket: Arc::clone(&self.socket), session: self.session.clone() };
+        sweep::close(&self.gate.drain, &entry, event);
+    }
+
+    /// The peer's close frame: the answer to ours, or one to be answered with the same code (RFC 6455 section 5.5.1).
+    fn close_answered(&mut self, code: Option<CloseCode>) {
+        self.peer_closed = true;
+        if self.socket.is_closing() {
+            return;
+        }
+        let mut answer = Vec::new();
+        match code {
+            Some(code) => encode::close(code, "", &mut answer),
+            None => encode::close(CloseCode::NORMAL, "", &mut answer),
+        }
+        self.socket.closing();
+        self.gate.drain.finish(&self.session, Bytes::from(answer));
+    }
+
+    fn violated(&mut self, violation: Violation) {
+        self.unreadable = true;
+        let endpoint = Arc::clone(self.socket.endpoint());
+        if self.socket.is_closing() {
+            return;
+        }
+        if violation.close_code() == CloseCode::TOO_BIG {
+            return self.close(Event::TooBig);
+        }
+        endpoint.metrics.protocol_errors.inc();
+        tracing::info!(endpoint = endpoint.name, violation = violation.code(), "closing: {violation}");
+        let mut frame = Vec::new();
+        encode::close(violation.close_code(), &violation.to_string(), &mut frame);
+        self.socket.closing();
+        self.gate.drain.finish(&self.session, Bytes::from(frame));
+    }
+}

@@ -1,0 +1,316 @@
+//! `user`: the accounts in the database, from the operator's side.
+//!
+//! **Absent on purpose:** a password is never an argument, where every user of the machine could read it.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, PasswordRule};
+use lychgate_service::ports::clock::SystemClock;
+use lychgate_service::ports::users::User as Account;
+use lychgate_store::SqliteStore;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::terminal::{self, say, say_all};
+use super::{ConfigArgs, block_on, ended, user_import};
+use crate::config;
+
+const EXAMPLES: &str = "\
+Examples:
+  lychgate user add alice --email alice@example.com
+      Asks for the password twice.
+  pass show alice | lychgate user add alice --password-stdin
+      Takes the first line of standard input.
+  lychgate user list --json
+      One JSON object per line.
+  lychgate user disable alice
+  lychgate user import people.csv --dry-run
+
+USER is a name, an e-mail address, or # and an id.
+All of them take --config FILE, which names the database.";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  lychgate user import people.csv
+      CSV with a heading: name,email,password_hash,active
+  lychgate user import people.jsonl --dry-run
+      A JSON object per line with the same names; nothing is stored.
+  other-program export | lychgate user import - --format jsonl
+
+Each row has a password_hash (bcrypt or argon2id) or a password, which is hashed.
+A row that cannot be taken is reported with its line, and the others are stored.
+Running the same file again stores what is missing.";
+
+/// See [`EXAMPLES`].
+#[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(super) enum User {
+    /// Make an account
+    Add {
+        /// Its name, which becomes the subject of its tokens
+        name: String,
+        /// Its e-mail address
+        #[arg(long)]
+        email: Option<String>,
+        /// Make it disabled
+        #[arg(long)]
+        disabled: bool,
+        #[command(flatten)]
+        password: PasswordArgs,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List all accounts
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show one account
+    Show {
+        /// Name, e-mail address, or # and id
+        user: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Refuse further logins of an account; tokens it has stay good until they expire
+    Disable {
+        /// Name, e-mail address, or # and id
+        user: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let a disabled account log in again
+    Enable {
+        /// Name, e-mail address, or # and id
+        user: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Set a new password
+    Passwd {
+        /// Name, e-mail address, or # and id
+        user: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Bring accounts along from a file
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// How the file is written; by its name when it is not said
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+        /// Look at every row and store none
+        #[arg(long)]
+        dry_run: bool,
+        /// Take passwords that the rule for new ones refuses
+        #[arg(long)]
+        allow_weak: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Answer in JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct PasswordArgs {
+    /// Take the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// Take a password that the rule for new ones refuses
+    #[arg(long)]
+    allow_weak: bool,
+}
+
+/// The forms of a file of accounts.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Comma-separated values with a heading
+    Csv,
+    /// A JSON object per line
+    Jsonl,
+}
+
+impl PasswordArgs {
+    fn read(&self, name: &str) -> anyhow::Result<SecretString> {
+        if self.password_stdin {
+            terminal::password_from(&mut io::stdin().lock())
+        } else {
+            terminal::ask_new_password(&terminal::harmless(name))
+        }
+    }
+
+    fn rule(&self) -> PasswordRule {
+        if self.allow_weak { PasswordRule::Relaxed } else { PasswordRule::Standard }
+    }
+}
+
+impl User {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Add { name, email, disabled, password, common } => {
+                // Asked for before the database is opened, so that a mistake there costs nobody two typings.
+                let open = common.open()?;
+                let secret = password.read(&name)?;
+                let account = NewAccount {
+                    name: &name,
+                    email: email.as_deref(),
+                    password: secret,
+                    rule: password.rule(),
+                    active: !disabled,
+                };
+                let made = open.with(async |accounts| Ok(accounts.create(account).await?))?;
+                done(&common, &made, "made")
+            }
+            Self::List { common } => common.open()?.with(async |accounts| list(&common, accounts).await),
+            Self::Show { user, common } => {
+                let account = common.open()?.with(async |accounts| find(accounts, &user).await)?;
+                if common.json {
+                    say(&describe(&account))?
+                } else {
+                    say_all(&table(&[account]))?
+                }
+                Ok(())
+            }
+            Self::Disable { user, common } => switch(&common, &user, false),
+            Self::Enable { user, common } => switch(&common, &user, true),
+            Self::Passwd { user, password, common } => {
+                let open = common.open()?;
+                let account = open.with(async |accounts| find(accounts, &user).await)?;
+                let secret = password.read(&account.name)?;
+                common
+                    .open()?
+                    .with(async |accounts| Ok(accounts.set_password(account.id, secret, password.rule()).await?))?;
+                done(&common, &account, "has a new password")
+            }
+            Self::Import { file, format, dry_run, allow_weak, common } => {
+                let rule = if allow_weak { PasswordRule::Relaxed } else { PasswordRule::Standard };
+                let rows = user_import::open(&file, format)?;
+                common
+                    .open()?
+                    .with(async |accounts| user_import::import(accounts, rows, dry_run, rule, common.json).await)
+            }
+        }
+    }
+}
+
+impl Common {
+    fn open(&self) -> anyhow::Result<Open> {
+        let (database, settings) = config::load_accounts(&self.config.sources(false)?)?;
+        Ok(Open { url: database.url, hash_permits: settings.hash_permits })
+    }
+}
+
+/// A database that is opened for one piece of work.
+struct Open {
+    url: String,
+    hash_permits: usize,
+}
+
+impl Open {
+    fn with<T>(&self, work: impl AsyncFnOnce(&Accounts) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        block_on(async {
+            let store: SqliteStore = lychgate_store::open(&self.url).await.context("database.url")?;
+            let permits = NonZeroUsize::new(self.hash_permits).unwrap_or(HashingLimits::default().permits);
+            let hashing = Hashing::new(HashingLimits { permits, ..HashingLimits::default() });
+            let accounts = Accounts::new(Arc::new(store.clone()), hashing, Arc::new(SystemClock));
+            let result = work(&accounts).await;
+            store.close().await;
+            result
+        })
+    }
+}
+
+async fn find(accounts: &Accounts, user: &str) -> anyhow::Result<Account> {
+    accounts.show(user).await?.ok_or_else(|| ended(1, format!("there is no account \"{}\"", terminal::harmless(user))))
+}
+
+fn switch(common: &Common, user: &str, active: bool) -> anyhow::Result<()> {
+    let account = common.open()?.with(async |accounts| {
+        let account = find(accounts, user).await?;
+        accounts.set_active(account.id, active).await?;
+        Ok(Account { active, ..account })
+    })?;
+    done(common, &account, if active { "is enabled" } else { "is disabled; tokens it has stay good until they expire" })
+}
+
+/// Accounts page by page, so that a million of them take the memory of one page.
+async fn list(common: &Common, accounts: &Accounts) -> anyhow::Result<()> {
+    let mut after = None;
+    let mut rows = Vec::new();
+    loop {
+        let page = accounts.list(after, lychgate_service::accounts::PAGE_USERS_MAX).await?;
+        if common.json {
+            for account in &page.users {
+                say(&describe(account))?;
+            }
+        } else {
+            rows.extend(page.users);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if !common.json {
+        say_all(&table(&rows))?;
+    }
+    Ok(())
+}
+
+fn done(common: &Common, account: &Account, what: &str) -> anyhow::Result<()> {
+    if common.json {
+        say(&describe(account))?;
+    } else {
+        say(&format!("{} (#{}) {what}.", account.name, account.id))?;
+    }
+    Ok(())
+}
+
+fn describe(account: &Account) -> String {
+    json!({
+        "id": account.id.0,
+        "name": account.name,
+        "email": account.email,
+        "active": account.active,
+        "created_at": created_at(account),
+        "password": account.password_hash.kind().to_string(),
+    })
+    .to_string()
+}
+
+fn table(accounts: &[Account]) -> String {
+    let mut rows = vec![["ID", "NAME", "E-MAIL", "STATE", "CREATED", "PASSWORD"].map(str::to_owned).to_vec()];
+    rows.extend(accounts.iter().map(|account| {
+        vec![
+            account.id.to_string(),
+            account.name.clone(),
+            account.email.clone().unwrap_or_else(|| "-".to_owned()),
+            if account.active { "active" } else { "disabled" }.to_owned(),
+            created_at(account),
+            account.password_hash.kind().to_string(),
+        ]
+    }));
+    terminal::table(&rows)
+}
+
+fn created_at(account: &Account) -> String {
+    let second = i64::try_from(account.created_at_s).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(second).map_or_else(|_| "-".to_owned(), |time| time.to_string())
+}

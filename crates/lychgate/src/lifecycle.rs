@@ -1,0 +1,146 @@
+//! Runs the server from start to stop.
+//!
+//! The first signal (SIGTERM or Ctrl-C) asks for an orderly end, the second one cuts it short.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use lychgate_gateway::Gateway;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{Config, LogFormat, LogLevel};
+use crate::wiring::{self, Server};
+
+/// Serves until told to stop.
+///
+/// # Errors
+///
+/// Everything that keeps the server from starting, a line each.
+pub fn serve(config: Config) -> anyhow::Result<()> {
+    start_logging(&config);
+    raise_descriptor_limit();
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(wiring::workers(&config))
+        .thread_name("lychgate")
+        .enable_all()
+        .build()
+        .context("cannot start the worker threads")?;
+    runtime.block_on(run(Arc::new(config)))
+}
+
+async fn run(config: Arc<Config>) -> anyhow::Result<()> {
+    let Server { gateway, listeners, operations, store } = match wiring::build(&config).await {
+        Ok(server) => server,
+        Err(faults) => bail!("the server cannot start:\n\n{}", faults.join("\n\n")),
+    };
+    announce(&config, &listeners, operations.as_ref());
+    let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+    let tasks = TaskTracker::new();
+    tasks.spawn(watch_signals(soft.clone(), hard.clone()));
+    serve_until_stopped(gateway, listeners, operations, &soft, &hard).await;
+    if timeout(wiring::CLOSE_WAIT, store.close()).await.is_err() {
+        tracing::warn!("the database is still busy; what was acknowledged is on disk");
+    }
+    Ok(())
+}
+
+async fn serve_until_stopped(
+    gateway: Gateway,
+    listeners: Vec<TcpListener>,
+    operations: Option<TcpListener>,
+    soft: &CancellationToken,
+    hard: &CancellationToken,
+) {
+    gateway.serve(listeners, operations, soft.clone(), hard.clone()).await;
+}
+
+/// One signal after the other: the first asks, the second cuts.
+async fn watch_signals(soft: CancellationToken, hard: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for signals: only SIGKILL will stop this server");
+        return;
+    };
+    for stop in [soft, hard] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    }
+}
+
+/// The lines that tell programs and people where the server is.
+fn announce(config: &Config, listeners: &[TcpListener], operations: Option<&TcpListener>) {
+    for listener in listeners {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "listening");
+        }
+    }
+    if let Some(Ok(address)) = operations.map(TcpListener::local_addr) {
+        tracing::info!(%address, "listening for operations");
+    }
+    if config.dev
+        && let Some(Ok(address)) = listeners.first().map(TcpListener::local_addr)
+    {
+        show_dev_welcome(config, &address.to_string());
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a development server speaks to the person who started it")]
+fn show_dev_welcome(config: &Config, address: &str) {
+    let (user, password) = wiring::DEV_USER;
+    let endpoint = config.endpoints.values().next().map_or("/ws", |endpoint| endpoint.settings.path.as_str());
+    let login = &config.login.path;
+    eprintln!(
+        "
+  Lychgate {version} in development mode: this machine alone, nothing is kept.
+
+  User \"{user}\", password \"{password}\". Try it from two other terminals:
+
+      lychgate connect ws://{address}{endpoint} --user {user}
+
+  or by hand:
+
+      curl -d 'username={user}&password={password}' http://{address}{login}
+      curl http://{address}{test_token}
+
+  Ctrl-C stops it.
+",
+        version = env!("CARGO_PKG_VERSION"),
+        test_token = wiring::TEST_TOKEN_PATH,
+    );
+}
+
+fn start_logging(config: &Config) {
+    let level = match config.log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A subscriber that is there already belongs to a test, and is as good.
+    let _ = match config.log.format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    };
+}
+
+/// As many descriptors as the system lets the process have; `limits.connections_max` was checked against that.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(cause = %error, "cannot raise the descriptor limit");
+    }
+}

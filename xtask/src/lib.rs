@@ -1,0 +1,3 @@
+//! The project's chores as a library, so that tests reach them without a process.
+
+pub mod tidy;
