@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -65,9 +66,11 @@ impl Drop for Place {
     }
 }
 
-/// Accepts for one set of routes.
+/// Accepts for one set of routes. Cheap to clone.
 #[derive(Clone)]
-pub struct Acceptor {
+pub struct Acceptor(Arc<Shared>);
+
+struct Shared {
     router: Router,
     metrics: Arc<Metrics>,
     limits: Limits,
@@ -89,7 +92,8 @@ impl Acceptor {
     ) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let trusted_proxies = trusted_proxies.into();
-        Self { router, metrics, limits, places, addresses: Arc::default(), trusted_proxies, tracker }
+        let addresses = Arc::default();
+        Self(Arc::new(Shared { router, metrics, limits, places, addresses, trusted_proxies, tracker }))
     }
 
     /// Accepts from `listener` until `stop`.
@@ -103,7 +107,7 @@ impl Acceptor {
                 Ok((tcp, address)) => self.take(tcp, address, &stop),
                 Err(error) if is_one_sockets_own(&error) => {}
                 Err(error) => {
-                    self.metrics.accept_refused("descriptors");
+                    self.0.metrics.accept_refused("descriptors");
                     tracing::error!(cause = %error, "cannot accept: raise the descriptor limit or lower limits.connections_max");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -113,42 +117,45 @@ impl Acceptor {
 
     fn take(&self, tcp: TcpStream, address: SocketAddr, stop: &CancellationToken) {
         // Both refusals drop the socket: there is nothing to say to somebody who has not asked yet.
-        let Ok(of_all) = Arc::clone(&self.places).try_acquire_owned() else {
-            return self.metrics.accept_refused("connections");
+        let Ok(of_all) = Arc::clone(&self.0.places).try_acquire_owned() else {
+            return self.0.metrics.accept_refused("connections");
         };
         let of_address = match self.take_place(address) {
             Ok(place) => place,
-            Err(()) => return self.metrics.accept_refused("connections_per_address"),
+            Err(()) => return self.0.metrics.accept_refused("connections_per_address"),
         };
         // Frames are batched before they are written; waiting for more would only delay them.
         let _ = tcp.set_nodelay(true);
         let peer = Peer { address, _place: Arc::new(Place { _of_all: of_all, of_address }) };
-        self.tracker.spawn(self.clone().serve(tcp, peer, stop.clone()));
+        self.0.tracker.spawn(self.clone().serve(tcp, peer, stop.clone()));
     }
 
     /// A place among the connections of this address. Behind a listed proxy everybody has the same one, so none is counted.
     fn take_place(&self, address: SocketAddr) -> Result<Option<(Arc<Addresses>, AddressKey)>, ()> {
-        if is_trusted(address.ip(), &self.trusted_proxies) {
+        if is_trusted(address.ip(), &self.0.trusted_proxies) {
             return Ok(None);
         }
         let key = AddressKey::from(address.ip());
-        let mut counts = self.addresses.0.lock();
+        let mut counts = self.0.addresses.0.lock();
         let count = counts.entry(key).or_insert(0);
-        if *count >= self.limits.connections_per_address_max {
+        if *count >= self.0.limits.connections_per_address_max {
             return Err(());
         }
         *count += 1;
-        Ok(Some((Arc::clone(&self.addresses), key)))
+        Ok(Some((Arc::clone(&self.0.addresses), key)))
     }
 
     /// One HTTP/1 connection, until it ends or becomes a WebSocket.
     async fn serve(self, tcp: TcpStream, peer: Peer, stop: CancellationToken) {
-        let target_bytes_max = self.limits.request_target_bytes_max;
-        let router = self.router;
+        let Shared { router, limits, .. } = &*self.0;
+        let requests = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&requests);
         let service = service_fn(move |mut request: Request<Incoming>| {
+            seen.fetch_add(1, Relaxed);
             let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
             request.extensions_mut().insert(peer.clone());
-            let answer = (target_bytes <= target_bytes_max).then(|| router.clone().call(request.map(Body::new)));
+            let answer =
+                (target_bytes <= limits.request_target_bytes_max).then(|| router.clone().call(request.map(Body::new)));
             async move {
                 match answer {
                     Some(answer) => answer.await,
@@ -160,21 +167,37 @@ impl Acceptor {
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.handshake_timeout)
-            .max_headers(self.limits.headers_max)
-            .max_buf_size(self.limits.request_head_bytes_max);
+            .header_read_timeout(limits.handshake_timeout)
+            .max_headers(limits.headers_max)
+            .max_buf_size(limits.request_head_bytes_max);
         let connection = builder.serve_connection(TokioIo::new(tcp), service).with_upgrades();
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = no_request_within(limits.handshake_timeout, &requests) => return,
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = no_request_within(limits.handshake_timeout, &requests) => return,
+                }
             }
         };
         if let Err(error) = ended {
             tracing::debug!(cause = %error, "http connection ended");
         }
+    }
+}
+
+/// Ends once a whole `timeout` passed without a new request: the peer is silent, or does not read its answers.
+async fn no_request_within(timeout: Duration, requests: &AtomicU64) {
+    let mut before = None;
+    loop {
+        let now = requests.load(Relaxed);
+        if before.replace(now) == Some(now) {
+            return;
+        }
+        tokio::time::sleep(timeout).await;
     }
 }
 

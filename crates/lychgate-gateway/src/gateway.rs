@@ -43,6 +43,11 @@ use crate::ws::users::Users;
 /// How many addresses are remembered for the connect rate.
 const ADDRESSES_MAX: usize = 65_536;
 
+/// The part of a queue that publishers may fill before the sockets have caught up.
+///
+/// A socket that takes everything it is offered must never overflow, however many publish in the same moment.
+const QUEUES_FILLED_PER_BACKLOG: usize = 4;
+
 /// What the gateway is built on.
 pub struct Dependencies {
     /// Who may come in.
@@ -93,6 +98,7 @@ impl Gateway {
             table: Arc::new(Table::default()),
             ticker,
             limits: settings.limits.clone(),
+            backlog_bytes_max: (settings.limits.queue_bytes_max / QUEUES_FILLED_PER_BACKLOG) as u64,
             connect_rate: KeyedRate::new(settings.limits.connect_rate_per_address, ADDRESSES_MAX),
             users: Users::new(settings.limits.connections_per_user_max),
             metrics: Arc::clone(&metrics),

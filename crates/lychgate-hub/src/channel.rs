@@ -49,7 +49,7 @@ impl Channel {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Adds a frame to the pending batch of every group.
+    /// Adds a frame to the pending batch of every group; returns its bytes in all of them together.
     pub(crate) fn append(
         &self,
         state: &mut ChannelState,
@@ -58,11 +58,10 @@ impl Channel {
         exclude: Option<SessionId>,
         batch_bytes_max: usize,
         distribution: &mut Distribution<'_>,
-    ) {
+    ) -> usize {
         self.pending.store(true, Ordering::Release);
-        for group in &mut state.groups {
-            group.append(offset, frame, exclude, batch_bytes_max, distribution);
-        }
+        let groups = state.groups.iter_mut();
+        groups.map(|group| group.append(offset, frame, exclude, batch_bytes_max, distribution)).sum()
     }
 
     /// Hands out everything that is pending.

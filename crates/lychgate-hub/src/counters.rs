@@ -44,7 +44,8 @@ pub(crate) struct Counters {
     pub(crate) subscriptions: AtomicI64,
     blocked: AtomicI64,
     overflowed: AtomicU64,
-    pub(crate) frames_published: AtomicU64,
+    frames_published: AtomicU64,
+    bytes_published: AtomicU64,
     batches_sealed: AtomicU64,
     slices_pushed: AtomicU64,
     bytes_pushed: AtomicU64,
@@ -78,6 +79,17 @@ impl Counters {
         if tally.blocked != 0 {
             self.blocked.fetch_add(tally.blocked, Relaxed);
         }
+    }
+
+    /// A frame of `bytes` was published. Told under the channel's lock, so before any flusher can have dealt with it.
+    pub(crate) fn published(&self, bytes: usize) {
+        self.frames_published.fetch_add(1, Relaxed);
+        self.bytes_published.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Bytes ever published.
+    pub(crate) fn bytes_published(&self) -> u64 {
+        self.bytes_published.load(Relaxed)
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -73,6 +73,21 @@ impl<'a> Distribution<'a> {
         pushed
     }
 
+    /// Gives `session` frames of its own and writes what waits.
+    pub(crate) fn push_answer(&mut self, session: &Session, frames: Bytes) -> Pushed {
+        let mut outbox = session.outbox().lock();
+        let pushed = outbox.push_direct(frames, &mut self.tally);
+        outbox.write_out(&mut self.tally);
+        let ended = outbox.take_ended();
+        let list = outbox.list();
+        drop(outbox);
+        if let Some(sink) = ended {
+            sink.finished();
+        }
+        self.follow_up(session, pushed, list);
+        pushed
+    }
+
     /// Gives `session` its last frame.
     pub(crate) fn push_last(&mut self, session: &Session, frame: Bytes) {
         let mut outbox = session.outbox().lock();

@@ -14,6 +14,7 @@ use crate::distribution::Distribution;
 use crate::hub::Core;
 use crate::outbox::Pushed;
 use crate::session::Session;
+use crate::shard::Shard;
 use crate::sink::Sink;
 
 /// Opens sessions and writes what waits for them.
@@ -62,6 +63,25 @@ impl Drain {
     ///
     /// Refuses a frame that does not fit, which closes the session as slow, and any frame after the last one.
     pub fn send(&self, session: &Session, frame: Bytes) -> Result<(), SendError> {
+        self.send_through(session, |distribution| distribution.push_direct(session, frame))
+    }
+
+    /// Queues frames for this session alone, as [`send`](Self::send) does, and writes what waits at once.
+    ///
+    /// For the answers of a socket's own task, which runs anyway: no flusher has to be woken for them.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn answer(&self, session: &Session, frames: Bytes) -> Result<(), SendError> {
+        self.send_through(session, |distribution| distribution.push_answer(session, frames))
+    }
+
+    fn send_through(
+        &self,
+        session: &Session,
+        push: impl FnOnce(&mut Distribution<'_>) -> Pushed,
+    ) -> Result<(), SendError> {
         let mut distribution = Distribution::new(&self.0);
         let pending: SmallVec<[Arc<Channel>; 4]> = {
             let memberships = session.memberships().lock();
@@ -71,8 +91,7 @@ impl Drain {
         for channel in pending {
             channel.seal(&mut channel.state.lock(), &mut distribution);
         }
-        let pushed = distribution.push_direct(session, frame);
-        match pushed {
+        match push(&mut distribution) {
             Pushed::Queued => Ok(()),
             Pushed::Overflowed => Err(SendError::OutboxFull),
             Pushed::Refused => Err(SendError::Finished),
@@ -112,7 +131,23 @@ impl Drain {
     ///
     /// Panics if there is no such shard.
     pub fn poll_ready(&self, shard: usize, context: &mut Context<'_>) -> Poll<()> {
-        self.0.shards[shard].poll_ready(context)
+        // Taken before the look: what is published after it is no part of what was caught up with.
+        let published = self.0.counters.bytes_published();
+        let ready = self.0.shards[shard].poll_ready(context);
+        if ready.is_pending() {
+            self.0.shards[shard].caught_up_with(published);
+        }
+        ready
+    }
+
+    /// Bytes published since the flusher that lags most last had nothing to do; each frame counts once.
+    ///
+    /// Blocked sessions do not count: their queues have limits of their own.
+    /// A caller that stops publishing while this is high keeps sockets that do read from overflowing.
+    pub fn backlog_bytes(&self) -> u64 {
+        let published = self.0.counters.bytes_published();
+        let lag = |shard: &Shard| published.saturating_sub(shard.caught_up());
+        self.0.shards.iter().map(lag).max().unwrap_or(0)
     }
 
     /// Hands out what is pending in the channels of `shard`, except in those whose last batch still waits for its turn

@@ -26,7 +26,7 @@ impl Group {
         Self { class, members: Slab::new(), pending: Pending::default() }
     }
 
-    /// Encodes one frame for all members; a batch that gets too long with it is handed out first.
+    /// Encodes one frame for all members and returns its bytes; a batch that gets too long with it is handed out first.
     pub(crate) fn append(
         &mut self,
         offset: u64,
@@ -34,12 +34,18 @@ impl Group {
         exclude: Option<SessionId>,
         batch_bytes_max: usize,
         distribution: &mut Distribution<'_>,
-    ) {
-        let class = self.class;
-        let full = self.pending.append(offset, |out| frame.encode(class, offset, out), exclude, batch_bytes_max);
+    ) -> usize {
+        let mut bytes = 0;
+        let encode = |out: &mut Vec<u8>| {
+            let start = out.len();
+            frame.encode(self.class, offset, out);
+            bytes = out.len().saturating_sub(start);
+        };
+        let full = self.pending.append(offset, encode, exclude, batch_bytes_max);
         if let Some(sealed) = full {
             self.hand_out(&sealed, distribution);
         }
+        bytes
     }
 
     /// Seals what is pending and gives every member its slice of it.

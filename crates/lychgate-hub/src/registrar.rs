@@ -127,8 +127,8 @@ impl Registrar {
                 if !std::mem::replace(&mut state.dirty, true) {
                     distribution.dirty = Some(Arc::clone(found));
                 }
-                found.append(state, offset, frame, exclude, self.0.batch_bytes_max, &mut distribution);
-                self.0.counters.frames_published.fetch_add(1, Relaxed);
+                let bytes = found.append(state, offset, frame, exclude, self.0.batch_bytes_max, &mut distribution);
+                self.0.counters.published(bytes);
             }
             state.members()
         });

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -16,7 +17,11 @@ use crate::session::Session;
 
 /// The lists of one flusher.
 #[derive(Default)]
-pub(crate) struct Shard(Mutex<Work>);
+pub(crate) struct Shard {
+    work: Mutex<Work>,
+    /// How many bytes had been published when the flusher last had nothing to do.
+    caught_up: AtomicU64,
+}
 
 #[derive(Default)]
 struct Work {
@@ -60,25 +65,35 @@ impl Shard {
 
     /// Takes the channels that have pending frames, and tells how many of the crowd have had their turn.
     pub(crate) fn take_dirty(&self) -> (Vec<Arc<Channel>>, u64) {
-        let mut work = self.0.lock();
+        let mut work = self.work.lock();
         (std::mem::take(&mut work.dirty), work.crowd_taken)
     }
 
     /// Lists channels again that were taken too early. The flusher is at work, and nobody has to wake it.
     pub(crate) fn keep_dirty(&self, channels: Vec<Arc<Channel>>) {
         if !channels.is_empty() {
-            self.0.lock().dirty.extend(channels);
+            self.work.lock().dirty.extend(channels);
         }
+    }
+
+    /// The flusher has nothing to do, and that takes in the first `published` bytes.
+    pub(crate) fn caught_up_with(&self, published: u64) {
+        self.caught_up.store(published, Relaxed);
+    }
+
+    /// How many of the bytes ever published the flusher is known to have dealt with.
+    pub(crate) fn caught_up(&self) -> u64 {
+        self.caught_up.load(Relaxed)
     }
 
     /// How many were ever in the crowd: one that joins it now has its turn when more than these are taken.
     pub(crate) fn crowd_listed(&self) -> u64 {
-        self.0.lock().crowd_listed
+        self.work.lock().crowd_listed
     }
 
     /// Takes the sessions that have waited longest, at most `budget` of them, and of the crowd half if others wait.
     pub(crate) fn take_ready(&self, budget: usize) -> Turn<'_> {
-        let mut work = self.0.lock();
+        let mut work = self.work.lock();
         let few = work.ready.len().min(budget.saturating_sub(work.crowd.len()).max(budget.div_ceil(2)));
         let many = work.crowd.len().min(budget - few);
         let Work { ready, crowd, crowd_taken, .. } = &mut *work;
@@ -90,12 +105,12 @@ impl Shard {
 
     /// Whether sessions wait for their turn.
     pub(crate) fn has_ready(&self) -> bool {
-        self.0.lock().has_ready()
+        self.work.lock().has_ready()
     }
 
     /// Ready if there is work; otherwise remembers the waker for when there is.
     pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut work = self.0.lock();
+        let mut work = self.work.lock();
         if !work.dirty.is_empty() || work.has_ready() {
             return Poll::Ready(());
         }
@@ -107,7 +122,7 @@ impl Shard {
     }
 
     fn add(&self, add: impl FnOnce(&mut Work)) {
-        let mut work = self.0.lock();
+        let mut work = self.work.lock();
         add(&mut work);
         let waker = work.waker.take();
         drop(work);

@@ -82,6 +82,8 @@ pub struct KeyedRate<K> {
 
 struct Buckets<K> {
     by_key: HashMap<K, Bucket>,
+    /// When full buckets were last looked for, in milliseconds.
+    swept_at_ms: Option<u64>,
     /// Shared by the keys that found no place.
     newcomers: Bucket,
 }
@@ -90,7 +92,7 @@ impl<K: Hash + Eq> KeyedRate<K> {
     /// Buckets of `rate` for at most `keys_max` keys at a time.
     #[must_use]
     pub fn new(rate: Rate, keys_max: usize) -> Self {
-        let buckets = Buckets { by_key: HashMap::new(), newcomers: Bucket::default() };
+        let buckets = Buckets { by_key: HashMap::new(), swept_at_ms: None, newcomers: Bucket::default() };
         Self { rate, keys_max: keys_max.max(1), buckets: Mutex::new(buckets) }
     }
 
@@ -102,8 +104,7 @@ impl<K: Hash + Eq> KeyedRate<K> {
     pub fn take(&self, key: K, now_ms: u64) -> Result<(), RetryAfter> {
         let mut buckets = self.buckets.lock();
         if buckets.by_key.len() >= self.keys_max && !buckets.by_key.contains_key(&key) {
-            // A full bucket says no more than an absent one.
-            buckets.by_key.retain(|_, bucket| !bucket.is_full(now_ms));
+            buckets.sweep(now_ms);
             if buckets.by_key.len() >= self.keys_max {
                 return buckets.newcomers.take(self.rate, now_ms);
             }
@@ -122,6 +123,19 @@ impl<K: Hash + Eq> KeyedRate<K> {
     #[must_use]
     pub fn keys(&self) -> usize {
         self.buckets.lock().by_key.len()
+    }
+}
+
+/// The least time between two looks at all buckets: a flood of new keys must not make each of them cost one.
+const SWEEP_EVERY_MS: u64 = 1_000;
+
+impl<K: Hash + Eq> Buckets<K> {
+    /// Forgets full buckets, which say no more than absent ones.
+    fn sweep(&mut self, now_ms: u64) {
+        if self.swept_at_ms.is_none_or(|swept_at_ms| now_ms >= swept_at_ms + SWEEP_EVERY_MS) {
+            self.by_key.retain(|_, bucket| !bucket.is_full(now_ms));
+            self.swept_at_ms = Some(now_ms);
+        }
     }
 }
 

@@ -9,9 +9,9 @@
 //! **Absent on purpose:** timers. Every deadline is the sweep's.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use lychgate_hub::Session;
@@ -19,9 +19,8 @@ use lychgate_protocol::json;
 use lychgate_protocol::ws::{CloseCode, Decoded, Decoder, Event as Frame, Violation, encode};
 use lychgate_service::limits::{Bucket, Rate};
 use lychgate_service::policy::Permit;
-use lychgate_service::publish::PublishError;
+use lychgate_service::publish::{PublishError, StampField};
 use lychgate_service::subscribe::Subscription;
-use tokio::task::yield_now;
 
 use crate::settings::{BadFrame, Behaviour};
 use crate::ws::profile::Event;
@@ -61,6 +60,8 @@ struct Speaker {
     messages: Bucket,
     refused_messages: Bucket,
     pings: Bucket,
+    /// Frames for this connection alone that its last read has caused so far.
+    answers: Vec<u8>,
     /// The peer has sent its close frame.
     peer_closed: bool,
     /// Our close frame has left.
@@ -91,6 +92,7 @@ impl Connection {
             messages: Bucket::default(),
             refused_messages: Bucket::default(),
             pings: Bucket::default(),
+            answers: Vec::new(),
             peer_closed: false,
             finished: false,
             unreadable: false,
@@ -98,24 +100,37 @@ impl Connection {
         Self { decoder, speaker, _table_place: place }
     }
 
-    /// Lives until the socket ends. `early` is what the client sent right behind its request.
-    pub async fn run(mut self, early: Bytes) {
+    /// Acts on what the client sent right behind its request.
+    pub fn take_early(&mut self, early: &[u8]) {
         if !early.is_empty() {
             self.take(&mut early.to_vec());
         }
+    }
+
+    /// Lives until the socket ends. Not an `async fn`, whose future would hold the connection twice.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the connection between two polls leaves its channel and closes the session.
+    pub fn poll_life(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.speaker.is_over() {
-            match poll_fn(|cx| self.speaker.socket.poll_wake(cx, self.speaker.finished)).await {
-                Wake::Readable => match self.read() {
-                    Some(bytes) if bytes >= READ_BYTES_BEFORE_YIELD => yield_now().await,
-                    Some(_) => {}
-                    None => break,
-                },
+            match ready!(self.speaker.socket.poll_wake(cx, self.speaker.finished)) {
+                Wake::Readable => {
+                    if self.speaker.must_hold_back() {
+                        return yield_now(cx);
+                    }
+                    match self.read() {
+                        Some(bytes) if bytes >= READ_BYTES_BEFORE_YIELD => return yield_now(cx),
+                        Some(_) => {}
+                        None => break,
+                    }
+                }
                 Wake::Writable => self.speaker.gate.drain.writable(&self.speaker.session),
                 Wake::Finished => self.speaker.close_frame_left(),
                 Wake::Cut => break,
             }
         }
-        self.speaker.leave();
+        Poll::Ready(())
     }
 
     /// Reads once and acts on it. `None` when the peer is gone.
@@ -135,7 +150,8 @@ impl Connection {
     fn take(&mut self, bytes: &mut [u8]) {
         self.speaker.socket.heard();
         let mut taken = 0;
-        while self.speaker.is_heard() && taken < bytes.len() {
+        // Until there is no event, even with nothing left: only then does the decoder give back what a message took.
+        while self.speaker.is_heard() {
             match self.decoder.decode(&mut bytes[taken..]) {
                 Ok(Decoded { consumed, event }) => {
                     taken += consumed;
@@ -145,10 +161,22 @@ impl Connection {
                 Err(violation) => self.speaker.violated(violation),
             }
         }
+        self.speaker.answer();
     }
 }
 
+/// Lets every other task that is ready run first.
+fn yield_now(cx: &Context<'_>) -> Poll<()> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
 impl Speaker {
+    /// Whether sockets still wait for so much that publishing more could fill the queue of one that does read.
+    fn must_hold_back(&self) -> bool {
+        self.standing.is_some() && self.gate.drain.backlog_bytes() > self.gate.backlog_bytes_max
+    }
+
     /// Whether both close frames have passed.
     const fn is_over(&self) -> bool {
         self.finished && self.peer_closed
@@ -166,10 +194,13 @@ impl Speaker {
             self.socket.shut_down_writing();
         }
     }
+}
 
-    fn leave(self) {
+impl Drop for Speaker {
+    /// Whatever ends the task, nothing of the connection stays behind.
+    fn drop(&mut self) {
         let endpoint = self.socket.endpoint();
-        if let Some(standing) = self.standing {
+        if let Some(standing) = self.standing.take() {
             if let Some(subscription) = standing.subscription {
                 self.gate.subscriptions.leave(subscription);
             }
@@ -178,7 +209,9 @@ impl Speaker {
         }
         self.gate.drain.close(&self.session);
     }
+}
 
+impl Speaker {
     fn act_on(&mut self, frame: Frame<'_>) {
         if let Frame::Close(close) = frame {
             return self.close_answered(close.map(|(code, _)| code));
@@ -201,12 +234,14 @@ impl Speaker {
         }
         let endpoint = Arc::clone(self.socket.endpoint());
         match &endpoint.behaviour {
-            Behaviour::Echo => self.send(|out| encode::text(text.as_bytes(), out)),
+            Behaviour::Echo => encode::text(text.as_bytes(), &mut self.answers),
             Behaviour::Broadcast { stamps, audience, bad_frame, answer_ping } => {
-                let Some(standing) = &self.standing else { return };
                 if *answer_ping && json::type_is(text, "ping") {
                     return self.pong_message(stamps);
                 }
+                // What the frames before this one have caused goes first.
+                self.answer();
+                let Some(standing) = &self.standing else { return };
                 let from = self.session.id();
                 let publisher = &self.gate.publisher;
                 match publisher.publish_object(&standing.permit, text, stamps, *audience, from) {
@@ -227,7 +262,7 @@ impl Speaker {
             return;
         }
         match self.socket.endpoint().behaviour {
-            Behaviour::Echo => self.send(|out| encode::binary(payload, out)),
+            Behaviour::Echo => encode::binary(payload, &mut self.answers),
             Behaviour::Broadcast { bad_frame, .. } => {
                 self.bad_frame(bad_frame, "A message is one JSON object in a text frame, not a binary frame.");
             }
@@ -239,7 +274,7 @@ impl Speaker {
             self.socket.endpoint().metrics.message_refused("ping_rate");
             return self.close(Event::Rate);
         }
-        self.send(|out| encode::pong(payload, out));
+        encode::pong(payload, &mut self.answers);
     }
 
     /// Counts a data message, and refuses it if there were too many.
@@ -269,29 +304,30 @@ impl Speaker {
         }
     }
 
-    fn error_frame(&self, message: &str) {
+    fn error_frame(&mut self, message: &str) {
         let mut payload = Vec::with_capacity(64 + message.len());
         json::error_frame(message, None, &mut payload);
-        self.send(|out| encode::text(&payload, out));
+        encode::text(&payload, &mut self.answers);
     }
 
-    fn pong_message(&self, stamps: &[lychgate_service::publish::StampField]) {
+    fn pong_message(&mut self, stamps: &[StampField]) {
         let Some(standing) = &self.standing else { return };
         let pong = r#"{"type":"pong","payload":{"message":"pong"}}"#;
-        let _ = self.gate.publisher.stamped(&standing.permit, pong, stamps, |payload| {
-            self.send(|out| encode::text(payload, out));
-        });
+        let answers = &mut self.answers;
+        let _ = self.gate.publisher.stamped(&standing.permit, pong, stamps, |payload| encode::text(payload, answers));
     }
 
-    /// Queues one frame for this connection alone.
-    fn send(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        let mut frame = Vec::new();
-        encode(&mut frame);
-        // A full queue is the hub's to deal with: it has closed the session as slow.
-        let _ = self.gate.drain.send(&self.session, Bytes::from(frame));
+    /// Sends what is for this connection alone.
+    fn answer(&mut self) {
+        if !self.answers.is_empty() {
+            let answers = Bytes::from(std::mem::take(&mut self.answers));
+            // A full queue is the hub's to deal with: it has closed the session as slow.
+            let _ = self.gate.drain.answer(&self.session, answers);
+        }
     }
 
-    fn close(&self, event: Event) {
+    fn close(&mut self, event: Event) {
+        self.answer();
         let entry = Entry { socket: Arc::clone(&self.socket), session: self.session.clone() };
         sweep::close(&self.gate.drain, &entry, event);
     }
@@ -302,13 +338,7 @@ impl Speaker {
         if self.socket.is_closing() {
             return;
         }
-        let mut answer = Vec::new();
-        match code {
-            Some(code) => encode::close(code, "", &mut answer),
-            None => encode::close(CloseCode::NORMAL, "", &mut answer),
-        }
-        self.socket.closing();
-        self.gate.drain.finish(&self.session, Bytes::from(answer));
+        self.finish(code.unwrap_or(CloseCode::NORMAL), "");
     }
 
     fn violated(&mut self, violation: Violation) {
@@ -322,8 +352,14 @@ impl Speaker {
         }
         endpoint.metrics.protocol_errors.inc();
         tracing::info!(endpoint = endpoint.name, violation = violation.code(), "closing: {violation}");
+        self.finish(violation.close_code(), &violation.to_string());
+    }
+
+    /// Queues the last frame, behind everything that this connection has caused.
+    fn finish(&mut self, code: CloseCode, reason: &str) {
+        self.answer();
         let mut frame = Vec::new();
-        encode::close(violation.close_code(), &violation.to_string(), &mut frame);
+        encode::close(code, reason, &mut frame);
         self.socket.closing();
         self.gate.drain.finish(&self.session, Bytes::from(frame));
     }

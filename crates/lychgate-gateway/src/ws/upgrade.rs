@@ -3,6 +3,7 @@
 //! The cheap checks come first: what costs a signature or a look-up is done last, and only for a request that is whole.
 //! Nothing here writes the request's target anywhere: it may hold a token.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub struct Gate {
     pub tracker: TaskTracker,
     /// Set once no new connection may come.
     pub stopping: CancellationToken,
+    /// How far the sockets may lag behind what was published before no more is read.
+    pub backlog_bytes_max: u64,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The pages that browsers may call from.
@@ -131,20 +134,26 @@ fn answer(route: &Route, parts: &mut Parts, peer: Peer, client: IpAddr) -> Resul
     if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, endpoint.profile.refuse_by) {
         return Err(endpoint.profile.http_error(*event));
     }
-    let route = route.clone();
-    gate.tracker.spawn(async move {
-        // An error means that the client went away before the answer reached it.
-        let Ok(upgraded) = upgrade.await else { return };
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            tracing::error!("an upgraded connection is no TCP socket");
-            return;
-        };
-        let (tcp, early) = (parts.io.into_inner(), parts.read_buf);
-        let connection = open(&route, tcp, outcome);
-        connection.run(early).await;
-        drop(peer);
-    });
+    gate.tracker.spawn(live(route.clone(), peer, upgrade, outcome));
     Ok(switching_protocols(&accept_key))
+}
+
+/// The task of one connection, from the answer to its request until it ends.
+async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, outcome: Outcome) {
+    // An error means that the client went away before the answer reached it.
+    let Ok(upgraded) = upgrade.await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is no TCP socket");
+        return;
+    };
+    let mut connection = open(&route, parts.io.into_inner(), outcome);
+    connection.take_early(&parts.read_buf);
+    // Even an empty part of it keeps the whole buffer alive that the request was read into.
+    drop(parts.read_buf);
+    drop(route);
+    poll_fn(|cx| connection.poll_life(cx)).await;
+    // Held until here: the counts of open sockets follow it.
+    drop(peer);
 }
 
 /// Identity and policy, with a line in the log for each refusal.
@@ -230,7 +239,8 @@ fn enter(route: &Route, entry: &Entry, admitted: Admitted, user: UserPlace) -> O
 
 fn expiry(ticker: Ticker, ends_in_s: Option<u64>) -> Ticks {
     ends_in_s.map_or(NEVER, |seconds| {
-        let ticks = Ticks::try_from(seconds.saturating_mul(10)).unwrap_or(NEVER);
+        // One more, since `now` is rounded down: a token is good until its last moment.
+        let ticks = Ticks::try_from(seconds.saturating_mul(10).saturating_add(1)).unwrap_or(NEVER);
         ticker.now().saturating_add(ticks)
     })
 }
@@ -306,4 +316,20 @@ fn switching_protocols(accept_key: &AcceptKey) -> Response {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::live;
+
+    fn size_of_task<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand idle sockets are ten thousand of these.
+    #[test]
+    fn the_task_of_a_connection_stays_small() {
+        let bytes = size_of_task(live);
+        assert!(bytes <= 768, "the task of a connection takes {bytes} bytes");
+    }
 }

@@ -1,0 +1,15 @@
+//! What the tests stand on: the process, its log and counters, and clients of three kinds.
+
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod log;
+pub(crate) mod metrics;
+pub(crate) mod process;
+pub(crate) mod server;
+pub(crate) mod token;
+pub(crate) mod wait;
+pub(crate) mod wire;
+
+pub(crate) use client::Client;
+pub(crate) use server::{Server, Setup};
+pub(crate) use wire::Wire;
