@@ -141,7 +141,7 @@ def test_no_token_reaches_the_log(tmp_path: pathlib.Path) -> None:
             socket.send("{}")
             receive(socket)
         head, claims, signature = token.split(".")
-        forged = "B" * len(signature)
+        forged = "A" * len(signature)
         close_of(server.socket(f"{head}.{claims}.{forged}"))
     log = "\n".join(server.log)
     assert "bad_signature" in log, "the refusal was logged at all"

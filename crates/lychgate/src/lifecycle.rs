@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, LogFormat, LogLevel};
+use crate::config::{self, Config, LogFormat, LogLevel};
 use crate::wiring::{self, Server};
 
 /// Serves until told to stop.
@@ -115,7 +115,7 @@ fn show_dev_welcome(config: &Config, address: &str) {
   Ctrl-C stops it.
 ",
         version = env!("CARGO_PKG_VERSION"),
-        test_token = wiring::TEST_TOKEN_PATH,
+        test_token = config::TEST_TOKEN_PATH,
     );
 }
 

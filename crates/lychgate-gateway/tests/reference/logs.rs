@@ -20,9 +20,12 @@ const FIELDS: &[(&str, &str)] = &[
         "reason",
         "which check failed: for a token `missing`, `malformed`, `bad_signature`, `unknown_key`, `wrong_algorithm`, `expired`, `not_yet_valid`, `wrong_issuer`, `wrong_audience` or `payload_…`; for a login `bad_credentials`, `disabled`, `busy` or `store`",
     ),
+    ("mode", "the permissions that a file had, in octal"),
+    ("path", "a file of this server; never the path of a request"),
     ("request_id", "joins a line with the `X-Request-Id` that the client was given"),
     ("retry_after_ms", "how long a throttled client has to wait, in milliseconds"),
     ("user", "a verified user's name"),
+    ("user_id", "a user's number in the database"),
     ("violation", "which rule of RFC 6455 a peer broke"),
 ];
 

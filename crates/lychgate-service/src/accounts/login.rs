@@ -115,7 +115,7 @@ impl Accounts {
             Ok(false) => user,
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(user_id = user.id.0, error, "the password hash was not upgraded");
+                tracing::warn!(user_id = user.id.0, cause = error, "the password hash was not upgraded");
                 user
             }
         }

@@ -12,7 +12,7 @@ use super::fault::{Faults, Notice, Place};
 use super::profile::BUILT_IN;
 use super::settings::Operations;
 use super::shape::{KIB, cite, show_size, show_time};
-use super::source::Sources;
+use super::source::{BUILT_IN_FILE, Sources};
 use super::{DEV_ISSUER, Raw};
 
 /// What stamps and the frame header may add to a message.
@@ -236,7 +236,10 @@ pub(super) fn develop(raw: &mut Raw, notices: &mut Vec<Notice>) {
         note(raw, "server.operations_listen", format!("{address} becomes loopback: --dev serves this machine alone"));
         raw.server.operations_listen = Operations::Own(loopback(address));
     }
-    if raw.places.contains_key("database.url") {
+    // Of the built-in example nobody expects a database of their own.
+    if !matches!(raw.place("database.url"), Place::Nowhere)
+        && !matches!(raw.place("database.url"), Place::File { name, .. } if *name == *BUILT_IN_FILE)
+    {
         note(raw, "database.url", "is ignored: --dev keeps accounts and keys in memory".to_owned());
     }
     raw.database.url = "sqlite::memory:".to_owned();

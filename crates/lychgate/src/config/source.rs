@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use super::fault::{Faults, Place};
 
+/// How places call the example in the binary.
+pub(super) const BUILT_IN_FILE: &str = "examples/ship.toml (built in)";
+
 /// Everything [`load`](super::load) looks at.
 #[derive(Clone, Default)]
 pub struct Sources {
@@ -55,7 +58,7 @@ impl Sources {
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         if paths.is_empty() && dev {
-            sources.files.push(("examples/ship.toml (built in)".to_owned(), super::DEV_EXAMPLE.to_owned()));
+            sources.files.push((BUILT_IN_FILE.to_owned(), super::DEV_EXAMPLE.to_owned()));
             return Ok(sources);
         }
         let default = [PathBuf::from("lychgate.toml")];

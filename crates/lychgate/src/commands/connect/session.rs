@@ -9,6 +9,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
@@ -58,15 +59,16 @@ pub(super) async fn run(
         Ok(Err(end)) => return Ok(end),
         Err(_) => return Ok(End::Lost(format!("{target} did not answer within {} s", CONNECT_WAIT.as_secs()))),
     };
+    // Listening begins before anything is shown: whoever sees a line may interrupt.
+    let mut interrupts = signal(SignalKind::interrupt())?;
     output.opened(target, matches!(work, Work::Talk(_)))?;
-    let interrupted = tokio::signal::ctrl_c();
     tokio::select! {
         // Dropping the work half-way loses at most a frame that was being read, and the user asked for the end.
         end = do_work(&mut socket, work, wait, output) => if let Some(end) = end? {
             answer_close(&mut socket).await;
             return Ok(end);
         },
-        _ = interrupted => {}
+        _ = interrupts.recv() => {}
     }
     let end = close(&mut socket, output).await?;
     answer_close(&mut socket).await;

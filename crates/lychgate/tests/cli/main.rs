@@ -1,0 +1,14 @@
+//! The command line, driven as a user drives it: the built program, its arguments, its environment and its streams.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
+
+mod config_development;
+mod config_environment;
+mod config_faults;
+mod config_secrets;
+mod config_shown;
+mod connect;
+mod connect_login;
+mod support;
+mod token;
+mod user;
