@@ -33,9 +33,11 @@ lint: ## check format, clippy, tidy, dependencies and documentation
 	cargo deny check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-bench: ## measure, and write bench/RESULTS.md
-	@scripts/setup compiler
-	bench/run
+bench: ## measure beside the limit and the peers, and write bench/RESULTS.md (BENCH=--quick for a try)
+	@scripts/setup bench
+	cargo build --release --package lychgate
+	cargo build --release --manifest-path bench/Cargo.toml
+	bench/run $(BENCH)
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz

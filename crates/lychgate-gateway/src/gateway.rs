@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -43,6 +44,9 @@ use crate::ws::users::Users;
 /// How many addresses are remembered for the connect rate.
 const ADDRESSES_MAX: usize = 65_536;
 
+/// How long the last answers of health and metrics may take.
+const BACKGROUND_STOP_WAIT: Duration = Duration::from_secs(1);
+
 /// The part of a queue that publishers may fill before the sockets have caught up.
 ///
 /// A socket that takes everything it is offered must never overflow, however many publish in the same moment.
@@ -75,7 +79,10 @@ pub struct Gateway {
     gate: Arc<Gate>,
     main: Acceptor,
     operations: Acceptor,
+    /// The parent of clients' connections.
     tracker: TaskTracker,
+    /// The parent of what stops after them: flush, sweep, accept loops, health and metrics.
+    background: TaskTracker,
     not_ready: CancellationToken,
     stopping: CancellationToken,
     drain: Drain,
@@ -126,15 +133,17 @@ impl Gateway {
         if settings.operations_on_main {
             main = main.merge(operations.clone());
         }
-        let acceptor = |router: Router| {
+        let background = TaskTracker::new();
+        let acceptor = |router: Router, parent: &TaskTracker| {
             let metrics = Arc::clone(&metrics);
-            Acceptor::new(router, metrics, settings.limits.clone(), &settings.trusted_proxies, tracker.clone())
+            Acceptor::new(router, metrics, settings.limits.clone(), &settings.trusted_proxies, parent.clone())
         };
         Self {
-            main: acceptor(main.fallback(not_found)),
-            operations: acceptor(operations.fallback(not_found)),
+            main: acceptor(main.fallback(not_found), &tracker),
+            operations: acceptor(operations.fallback(not_found), &background),
             gate,
             tracker,
+            background,
             not_ready,
             stopping,
             drain: settings.drain,
@@ -152,9 +161,8 @@ impl Gateway {
         soft: CancellationToken,
         hard: CancellationToken,
     ) {
-        let Self { gate, main, operations: operations_acceptor, tracker, not_ready, stopping, drain } = self;
-        // Stops after everything else, so that the last frames still leave.
-        let background = TaskTracker::new();
+        let Self { gate, main, operations: operations_acceptor, tracker, background, not_ready, stopping, drain } =
+            self;
         let background_stop = CancellationToken::new();
         for shard in 0..gate.drain.shards() {
             background.spawn(flush::run(gate.drain.clone(), shard, background_stop.clone()));
@@ -191,7 +199,9 @@ impl Gateway {
         for_each_socket(&gate, |entry| entry.socket.cut());
         background_stop.cancel();
         background.close();
-        background.wait().await;
+        if timeout(BACKGROUND_STOP_WAIT, background.wait()).await.is_err() {
+            tracing::warn!("a request for metrics or health did not end in time");
+        }
         tracing::info!("stopped");
     }
 }

@@ -248,3 +248,26 @@ async fn what_is_not_there_is_not_found() {
     let same = Setup::of("[server]\noperations_listen = \"127.0.0.1:0\"").start().await;
     assert_eq!(get(same.address, "/ws").await.status, 404, "no endpoint was configured");
 }
+
+#[tokio::test]
+async fn what_a_stranger_writes_makes_no_line_of_its_own_in_the_log() {
+    let server = Setup::ship().over("[server]\ntrusted_proxies = [\"127.0.0.1/32\"]").start().await;
+    let forged = "x\r\n{\"level\":\"ERROR\",\"message\":\"forged\",\"user\":\"root\"}\n\u{1b}[2J";
+    let body = form(&[("username", forged), ("password", forged)]);
+    let reply = post_form(server.address, "/token", &body, "x-forwarded-for: 203.0.113.7\r\n").await;
+    let id = reply.header("x-request-id").expect("an id").to_owned();
+    let line = server.log().wait_for("the attempt itself", |line| line["request_id"] == *id).await;
+    assert_eq!(line["address"], "203.0.113.7", "what is logged comes from checked values: {line}");
+    assert!(server.log().lines(|line| line["message"] == "forged").is_empty());
+    server.log().never_holds("forged");
+}
+
+#[tokio::test]
+async fn a_form_on_a_foreign_page_gains_nothing() {
+    let server = server().await;
+    let body = form(&[("username", "alice"), ("password", PASSWORD)]);
+    let reply = post_form(server.address, "/token", &body, "origin: https://evil.test\r\n").await;
+    assert_eq!(reply.status, 200, "the password was right: {reply:?}");
+    assert_eq!(reply.header("set-cookie"), None, "so no later request of that browser carries anything");
+    assert_eq!(reply.header("access-control-allow-origin"), None, "and the page cannot read the answer");
+}
