@@ -36,6 +36,9 @@ use crate::settings::Limits;
 /// A pause after an accept that failed for want of descriptors or memory: trying at once would only burn the core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long the answer to a request that timed out may take to leave.
+const ANSWER_SLACK: Duration = Duration::from_secs(1);
+
 /// The one at the other end of a socket, with its place in the counts. Cheap to clone.
 #[derive(Clone)]
 pub struct Peer {
@@ -190,6 +193,8 @@ impl Acceptor {
 }
 
 /// Ends once a whole `timeout` passed without a new request: the peer is silent, or does not read its answers.
+///
+/// The answer to a request that took too long to arrive is on its way for a moment longer.
 async fn no_request_within(timeout: Duration, requests: &AtomicU64) {
     let mut before = None;
     loop {
@@ -197,7 +202,7 @@ async fn no_request_within(timeout: Duration, requests: &AtomicU64) {
         if before.replace(now) == Some(now) {
             return;
         }
-        tokio::time::sleep(timeout).await;
+        tokio::time::sleep(timeout + ANSWER_SLACK).await;
     }
 }
 

@@ -9,7 +9,7 @@
 //! **Absent on purpose:** timers. Every deadline is the sweep's.
 
 use std::cell::RefCell;
-use std::io::ErrorKind;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -21,6 +21,8 @@ use lychgate_service::limits::{Bucket, Rate};
 use lychgate_service::policy::Permit;
 use lychgate_service::publish::{PublishError, StampField};
 use lychgate_service::subscribe::Subscription;
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
 
 use crate::settings::{BadFrame, Behaviour};
 use crate::ws::profile::Event;
@@ -44,6 +46,7 @@ thread_local! {
 
 /// One connection, on the reading side.
 pub struct Connection {
+    reader: OwnedReadHalf,
     decoder: Decoder,
     speaker: Speaker,
     /// Given back when the connection ends.
@@ -83,7 +86,14 @@ pub struct Standing {
 impl Connection {
     /// A connection whose session is open and, if it was admitted, in its channel.
     #[must_use]
-    pub fn new(gate: Arc<Gate>, entry: Entry, standing: Option<Standing>, decoder: Decoder, place: Place) -> Self {
+    pub fn new(
+        gate: Arc<Gate>,
+        reader: OwnedReadHalf,
+        entry: Entry,
+        standing: Option<Standing>,
+        decoder: Decoder,
+        place: Place,
+    ) -> Self {
         let speaker = Speaker {
             gate,
             socket: entry.socket,
@@ -97,7 +107,7 @@ impl Connection {
             finished: false,
             unreadable: false,
         };
-        Self { decoder, speaker, _table_place: place }
+        Self { reader, decoder, speaker, _table_place: place }
     }
 
     /// Acts on what the client sent right behind its request.
@@ -114,35 +124,32 @@ impl Connection {
     /// Dropping the connection between two polls leaves its channel and closes the session.
     pub fn poll_life(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.speaker.is_over() {
-            match ready!(self.speaker.socket.poll_wake(cx, self.speaker.finished)) {
-                Wake::Readable => {
-                    if self.speaker.must_hold_back() {
-                        return yield_now(cx);
-                    }
-                    match self.read() {
-                        Some(bytes) if bytes >= READ_BYTES_BEFORE_YIELD => return yield_now(cx),
-                        Some(_) => {}
-                        None => break,
-                    }
-                }
-                Wake::Writable => self.speaker.gate.drain.writable(&self.speaker.session),
-                Wake::Finished => self.speaker.close_frame_left(),
-                Wake::Cut => break,
+            match self.speaker.socket.poll_wake(cx, self.speaker.finished) {
+                Poll::Ready(Wake::Writable) => self.speaker.gate.drain.writable(&self.speaker.session),
+                Poll::Ready(Wake::Finished) => self.speaker.close_frame_left(),
+                Poll::Ready(Wake::Cut) => break,
+                Poll::Pending if !self.speaker.socket.is_read_from() => return Poll::Pending,
+                Poll::Pending if self.speaker.must_hold_back() => return yield_now(cx),
+                Poll::Pending => match ready!(self.poll_read(cx)) {
+                    0 => break,
+                    READ_BYTES_BEFORE_YIELD.. => return yield_now(cx),
+                    _ => {}
+                },
             }
         }
         Poll::Ready(())
     }
 
-    /// Reads once and acts on it. `None` when the peer is gone.
-    fn read(&mut self) -> Option<usize> {
-        READ_BUFFER.with_borrow_mut(|buffer| match self.speaker.socket.try_read(buffer) {
-            Ok(0) => None,
-            Ok(bytes) => {
-                self.take(&mut buffer[..bytes]);
-                Some(bytes)
+    /// Reads once and acts on it. Ready with the number of bytes, 0 when the peer is gone.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut unfilled = ReadBuf::new(buffer);
+            if ready!(Pin::new(&mut self.reader).poll_read(cx, &mut unfilled)).is_err() {
+                return Poll::Ready(0);
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Some(0),
-            Err(_) => None,
+            let bytes = unfilled.filled().len();
+            self.take(&mut buffer[..bytes]);
+            Poll::Ready(bytes)
         })
     }
 

@@ -3,19 +3,19 @@
 //! The hub's flusher writes here from its own task; the connection's task reads and waits.
 //! They share this value and nothing else. Whoever changes a flag wakes the connection's task.
 //!
-//! **Invariant:** only the hub writes to `tcp`, and only with the session's outbox locked, so frames never interleave.
+//! **Invariant:** only the hub writes to `writer`, and only with the session's outbox locked, so frames never interleave.
 
 use std::io::{ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use lychgate_hub::{Sink, Written};
 use socket2::SockRef;
-use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::ticks::{NEVER, Ticker, Ticks};
 use crate::ws::endpoint::Endpoint;
@@ -30,7 +30,7 @@ const CUT: u8 = 4;
 
 /// One open WebSocket.
 pub struct Socket {
-    tcp: TcpStream,
+    writer: OwnedWriteHalf,
     endpoint: Arc<Endpoint>,
     ticker: Ticker,
     waker: AtomicWaker,
@@ -49,11 +49,9 @@ pub struct Socket {
     closing_since: AtomicU32,
 }
 
-/// What the connection's task woke up for.
+/// What the connection's task woke up for, beside bytes to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// There may be bytes to read.
-    Readable,
     /// The socket can take bytes again.
     Writable,
     /// The close frame has left.
@@ -65,9 +63,9 @@ pub enum Wake {
 impl Socket {
     /// A socket that has just been upgraded.
     #[must_use]
-    pub fn new(tcp: TcpStream, endpoint: Arc<Endpoint>, ticker: Ticker, expires_at: Ticks) -> Self {
+    pub fn new(writer: OwnedWriteHalf, endpoint: Arc<Endpoint>, ticker: Ticker, expires_at: Ticks) -> Self {
         Self {
-            tcp,
+            writer,
             endpoint,
             ticker,
             waker: AtomicWaker::new(),
@@ -87,16 +85,7 @@ impl Socket {
         &self.endpoint
     }
 
-    /// Reads what is there, without waiting.
-    ///
-    /// # Errors
-    ///
-    /// As [`TcpStream::try_read`].
-    pub fn try_read(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.tcp.try_read(buffer)
-    }
-
-    /// Waits for the next thing to do. A closing socket is not told `Finished` twice: `seen_finished` says it knows.
+    /// Waits for something other than bytes to read. A closing socket is not told `Finished` twice: `seen_finished` says it knows.
     pub fn poll_wake(&self, cx: &mut Context<'_>, seen_finished: bool) -> Poll<Wake> {
         self.waker.register(cx.waker());
         let flags = self.flags.load(Ordering::Acquire);
@@ -107,28 +96,28 @@ impl Socket {
             return Poll::Ready(Wake::Finished);
         }
         if flags & BLOCKED != 0 {
-            match self.tcp.poll_write_ready(cx) {
-                Poll::Ready(Ok(())) => {
+            return match ready!(self.writer.as_ref().poll_write_ready(cx)) {
+                Ok(()) => {
                     self.flags.fetch_and(!BLOCKED, Ordering::AcqRel);
-                    return Poll::Ready(Wake::Writable);
+                    Poll::Ready(Wake::Writable)
                 }
-                Poll::Ready(Err(_)) => return Poll::Ready(Wake::Cut),
-                // A peer that does not read is not read from either: it cannot make work that piles up.
-                Poll::Pending if !self.is_closing() => return Poll::Pending,
-                Poll::Pending => {}
-            }
+                Err(_) => Poll::Ready(Wake::Cut),
+            };
         }
-        match self.tcp.poll_read_ready(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Wake::Readable),
-            Poll::Ready(Err(_)) => Poll::Ready(Wake::Cut),
-            Poll::Pending => Poll::Pending,
-        }
+        Poll::Pending
+    }
+
+    /// Whether the peer is read from. One that does not read is not, so that it cannot make work that piles up;
+    /// but its answer to our close frame is always waited for.
+    #[must_use]
+    pub fn is_read_from(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & BLOCKED == 0 || self.is_closing()
     }
 
     /// Tells the peer that nothing more will come, and goes on reading.
     pub fn shut_down_writing(&self) {
         // An error means that the connection is gone, which the next read says better.
-        let _ = SockRef::from(&self.tcp).shutdown(Shutdown::Write);
+        let _ = SockRef::from(self.writer.as_ref()).shutdown(Shutdown::Write);
     }
 
     /// Ends the connection without another byte.
@@ -183,7 +172,7 @@ impl Sink for Socket {
     fn write(&self, slices: &[IoSlice<'_>]) -> Written {
         let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
         loop {
-            return match self.tcp.try_write_vectored(slices) {
+            return match self.writer.try_write_vectored(slices) {
                 Ok(0) => Written::Gone,
                 Ok(taken) => {
                     if taken < wanted {

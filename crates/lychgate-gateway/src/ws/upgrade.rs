@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -35,7 +36,7 @@ use crate::layers::origin::Origins;
 use crate::layers::request_id::RequestId;
 use crate::metrics::Metrics;
 use crate::settings::{Behaviour, Limits};
-use crate::ticks::{NEVER, Ticker, Ticks};
+use crate::ticks::{NEVER, Ticker, Ticks, ticks};
 use crate::ws::connection::{Connection, Standing};
 use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
@@ -117,7 +118,7 @@ fn answer(route: &Route, parts: &mut Parts, peer: Peer, client: IpAddr) -> Resul
     let accept_key = check_request(parts)?;
     if gate.stopping.is_cancelled() {
         return Err(HttpError::unavailable("restart", "The server is stopping. Connect again in a moment.")
-            .retry_after(std::time::Duration::from_secs(1)));
+            .retry_after(Duration::from_secs(1)));
     }
     if !gate.origins.allow_upgrade(&parts.headers) {
         gate.metrics.accept_refused("origin");
@@ -126,7 +127,7 @@ fn answer(route: &Route, parts: &mut Parts, peer: Peer, client: IpAddr) -> Resul
     gate.connect_rate.take(AddressKey::from(client), gate.ticker.now_ms()).map_err(|wait| {
         gate.metrics.accept_refused("connect_rate_per_address");
         HttpError::unavailable("connect_rate", "Too many new connections from this address. Connect again later.")
-            .retry_after(std::time::Duration::from_millis(wait.millis))
+            .retry_after(Duration::from_millis(wait.millis))
     })?;
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(not_a_websocket)?;
 
@@ -196,10 +197,11 @@ fn admit(route: &Route, parts: &Parts, client: IpAddr) -> Outcome {
 fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
     let Route { gate, endpoint } = route;
     let expires_at = match &outcome {
-        Outcome::Enter { admitted, .. } => expiry(gate.ticker, admitted.ends_in_s),
+        Outcome::Enter { admitted, .. } => expiry(gate.ticker, admitted.ends_in),
         Outcome::Refuse(_) => NEVER,
     };
-    let socket = Arc::new(Socket::new(tcp, Arc::clone(endpoint), gate.ticker, expires_at));
+    let (reader, writer) = tcp.into_split();
+    let socket = Arc::new(Socket::new(writer, Arc::clone(endpoint), gate.ticker, expires_at));
     let session = gate.drain.open(outbox_limits(gate, endpoint), Arc::clone(&socket) as _);
     let entry = Entry { socket, session };
     let place = gate.table.insert(entry.clone());
@@ -214,7 +216,7 @@ fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
             None
         }
     };
-    Connection::new(Arc::clone(gate), entry, standing, decoder, place)
+    Connection::new(Arc::clone(gate), reader, entry, standing, decoder, place)
 }
 
 fn enter(route: &Route, entry: &Entry, admitted: Admitted, user: UserPlace) -> Option<Standing> {
@@ -237,12 +239,9 @@ fn enter(route: &Route, entry: &Entry, admitted: Admitted, user: UserPlace) -> O
     Some(Standing { subscription, permit, user })
 }
 
-fn expiry(ticker: Ticker, ends_in_s: Option<u64>) -> Ticks {
-    ends_in_s.map_or(NEVER, |seconds| {
-        // One more, since `now` is rounded down: a token is good until its last moment.
-        let ticks = Ticks::try_from(seconds.saturating_mul(10).saturating_add(1)).unwrap_or(NEVER);
-        ticker.now().saturating_add(ticks)
-    })
+fn expiry(ticker: Ticker, ends_in: Option<Duration>) -> Ticks {
+    // One more, since `now` is rounded down: a token is good until its last moment.
+    ends_in.map_or(NEVER, |left| ticker.now().saturating_add(ticks(left)).saturating_add(1))
 }
 
 /// An echo endpoint queues whole messages, so its queue must hold two of the largest.
