@@ -36,9 +36,10 @@ use crate::settings::{Drain, Settings};
 use crate::ticks::{Ticker, ticks};
 use crate::ws::endpoint::Endpoint;
 use crate::ws::flush;
+use crate::ws::gate::Gate;
 use crate::ws::sweep::Sweep;
 use crate::ws::table::Table;
-use crate::ws::upgrade::{self, Gate, Route};
+use crate::ws::upgrade::{self, Route};
 use crate::ws::users::Users;
 
 /// How many addresses are remembered for the connect rate.
@@ -243,19 +244,12 @@ fn routes(settings: &Settings, gate: &Arc<Gate>, login: Login) -> Router {
     let request_timeout =
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.limits.handshake_timeout);
     router = router.merge(plain.layer(request_timeout).layer(cors(&settings.origins)));
-    for settings in &settings.endpoints {
-        let endpoint = Arc::new(Endpoint {
-            name: settings.name.clone(),
-            credentials: settings.credentials.clone(),
-            policy: settings.policy.clone(),
-            profile: Arc::clone(&settings.profile),
-            behaviour: settings.behaviour.clone(),
-            message_bytes_max: settings.message_bytes_max,
-            message_rate: settings.message_rate,
-            metrics: gate.metrics.endpoint(&settings.name),
-        });
+    for endpoint in &settings.endpoints {
+        let metrics = gate.metrics.endpoint(&endpoint.name);
+        let path = &endpoint.path;
+        let endpoint = Arc::new(Endpoint { settings: endpoint.clone(), metrics });
         let route = Route { gate: Arc::clone(gate), endpoint };
-        router = router.route(&settings.path, any(upgrade::upgrade).with_state(route));
+        router = router.route(path, any(upgrade::upgrade).with_state(route));
     }
     router
 }

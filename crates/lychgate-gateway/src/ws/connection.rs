@@ -25,11 +25,12 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use crate::settings::{BadFrame, Behaviour};
+use crate::ws::gate::Gate;
 use crate::ws::profile::Event;
 use crate::ws::socket::{Socket, Wake};
 use crate::ws::sweep;
 use crate::ws::table::{Entry, Place};
-use crate::ws::upgrade::{Gate, UserPlace};
+use crate::ws::users::UserPlace;
 
 /// The size of the buffer that the connections of one thread share.
 const READ_BYTES: usize = 64 * 1024;
@@ -212,7 +213,7 @@ impl Drop for Speaker {
                 self.gate.subscriptions.leave(subscription);
             }
             endpoint.metrics.connections.dec();
-            tracing::debug!(endpoint = endpoint.name, "disconnected");
+            tracing::debug!(endpoint = endpoint.settings.name, "disconnected");
         }
         self.gate.drain.close(&self.session);
     }
@@ -240,7 +241,7 @@ impl Speaker {
             return;
         }
         let endpoint = Arc::clone(self.socket.endpoint());
-        match &endpoint.behaviour {
+        match &endpoint.settings.behaviour {
             Behaviour::Echo => encode::text(text.as_bytes(), &mut self.answers),
             Behaviour::Broadcast { stamps, audience, bad_frame, answer_ping } => {
                 if *answer_ping && json::type_is(text, "ping") {
@@ -256,7 +257,7 @@ impl Speaker {
                     Err(PublishError::NotAnObject(fault)) => self.bad_frame(*bad_frame, &fault.to_string()),
                     Err(PublishError::Broker(fault)) => {
                         endpoint.metrics.message_refused("broker");
-                        tracing::warn!(endpoint = endpoint.name, cause = %fault, "message not published");
+                        tracing::warn!(endpoint = endpoint.settings.name, cause = %fault, "message not published");
                         self.error_frame("The message could not be delivered. Try again.");
                     }
                 }
@@ -268,7 +269,7 @@ impl Speaker {
         if !self.may_send() {
             return;
         }
-        match self.socket.endpoint().behaviour {
+        match self.socket.endpoint().settings.behaviour {
             Behaviour::Echo => encode::binary(payload, &mut self.answers),
             Behaviour::Broadcast { bad_frame, .. } => {
                 self.bad_frame(bad_frame, "A message is one JSON object in a text frame, not a binary frame.");
@@ -289,7 +290,7 @@ impl Speaker {
         let now_ms = self.gate.ticker.now_ms();
         let endpoint = Arc::clone(self.socket.endpoint());
         endpoint.metrics.messages.inc();
-        if self.messages.take(endpoint.message_rate, now_ms).is_ok() {
+        if self.messages.take(endpoint.settings.message_rate, now_ms).is_ok() {
             return true;
         }
         endpoint.metrics.message_refused("rate");
@@ -358,7 +359,7 @@ impl Speaker {
             return self.close(Event::TooBig);
         }
         endpoint.metrics.protocol_errors.inc();
-        tracing::info!(endpoint = endpoint.name, violation = violation.code(), "closing: {violation}");
+        tracing::info!(endpoint = endpoint.settings.name, violation = violation.code(), "closing: {violation}");
         self.finish(violation.close_code(), &violation.to_string());
     }
 

@@ -6,6 +6,7 @@
 //! | [`credential`] | where the token is |
 //! | [`profile`] | how an endpoint says no |
 //! | [`endpoint`] | what an endpoint is made of, with its counters |
+//! | [`gate`] | what all connections share |
 //! | [`connection`] | one task per socket: bytes in, frames, commands |
 //! | [`socket`] | the same socket from the writing side |
 //! | [`flush`] | what the hub has queued goes to the sockets |
@@ -17,6 +18,7 @@ pub mod connection;
 pub mod credential;
 pub mod endpoint;
 pub mod flush;
+pub mod gate;
 pub mod profile;
 pub mod socket;
 pub mod sweep;

@@ -198,7 +198,7 @@ impl Sink for Socket {
     fn overflowed(&self) -> Bytes {
         self.closing();
         self.endpoint.metrics.closed(Event::Slow.name());
-        Bytes::from(self.endpoint.profile.close_frame(Event::Slow))
+        Bytes::from(self.endpoint.settings.profile.close_frame(Event::Slow))
     }
 
     fn finished(&self) {

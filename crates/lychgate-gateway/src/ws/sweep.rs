@@ -120,7 +120,7 @@ impl Sweep {
 pub fn close(drain: &Drain, entry: &Entry, event: Event) {
     let endpoint = entry.socket.endpoint();
     endpoint.metrics.closed(event.name());
-    tracing::debug!(endpoint = endpoint.name, event = event.name(), "closing");
+    tracing::debug!(endpoint = endpoint.settings.name, event = event.name(), "closing");
     entry.socket.closing();
-    drain.finish(&entry.session, Bytes::from(endpoint.profile.close_frame(event)));
+    drain.finish(&entry.session, Bytes::from(endpoint.settings.profile.close_frame(event)));
 }

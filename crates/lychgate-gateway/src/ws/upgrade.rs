@@ -15,72 +15,29 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use ipnet::IpNet;
-use lychgate_hub::{Drain, OutboxLimits};
+use lychgate_hub::OutboxLimits;
 use lychgate_protocol::ws::handshake::{self, AcceptKey};
 use lychgate_protocol::ws::{Decoder, DecoderLimits, Role};
-use lychgate_service::admission::{Admission, Admitted};
-use lychgate_service::limits::KeyedRate;
+use lychgate_service::admission::Admitted;
 use lychgate_service::local_broker::CLASS_TEXT;
 use lychgate_service::login_throttle::AddressKey;
-use lychgate_service::publish::Publisher;
-use lychgate_service::subscribe::Subscriptions;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::accept::Peer;
 use crate::error::HttpError;
 use crate::layers::address;
-use crate::layers::origin::Origins;
 use crate::layers::request_id::RequestId;
-use crate::metrics::Metrics;
-use crate::settings::{Behaviour, Limits};
+use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticker, Ticks, ticks};
 use crate::ws::connection::{Connection, Standing};
 use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
+use crate::ws::gate::Gate;
 use crate::ws::profile::{Event, RefuseBy};
 use crate::ws::socket::Socket;
 use crate::ws::sweep;
-use crate::ws::table::{Entry, Table};
-use crate::ws::users::Users;
-
-pub use crate::ws::users::UserPlace;
-
-/// What all endpoints share.
-pub struct Gate {
-    /// Who may come in.
-    pub admission: Admission,
-    /// What they say.
-    pub publisher: Publisher,
-    /// Where they listen.
-    pub subscriptions: Subscriptions,
-    /// The hub's way out.
-    pub drain: Drain,
-    /// All open sockets.
-    pub table: Arc<Table>,
-    /// The clock of deadlines.
-    pub ticker: Ticker,
-    /// The limits.
-    pub limits: Limits,
-    /// New connections by address.
-    pub connect_rate: KeyedRate<AddressKey>,
-    /// Open connections by user.
-    pub users: Arc<Users>,
-    /// The counters.
-    pub metrics: Arc<Metrics>,
-    /// The parent of all connection tasks.
-    pub tracker: TaskTracker,
-    /// Set once no new connection may come.
-    pub stopping: CancellationToken,
-    /// How far the sockets may lag behind what was published before no more is read.
-    pub backlog_bytes_max: u64,
-    /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The pages that browsers may call from.
-    pub origins: Origins,
-}
+use crate::ws::table::Entry;
+use crate::ws::users::UserPlace;
 
 /// An endpoint at its path.
 #[derive(Clone)]
@@ -107,7 +64,7 @@ pub async fn upgrade(State(route): State<Route>, request: Request<axum::body::Bo
     match answer(&route, &mut parts, peer, client) {
         Ok(response) => response,
         Err(error) => {
-            tracing::debug!(endpoint = route.endpoint.name, address = %client, code = error.code(), "upgrade refused");
+            tracing::debug!(endpoint = route.endpoint.settings.name, address = %client, code = error.code(), "upgrade refused");
             error.into_response()
         }
     }
@@ -132,8 +89,8 @@ fn answer(route: &Route, parts: &mut Parts, peer: Peer, client: IpAddr) -> Resul
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(not_a_websocket)?;
 
     let outcome = admit(route, parts, client);
-    if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, endpoint.profile.refuse_by) {
-        return Err(endpoint.profile.http_error(*event));
+    if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, endpoint.settings.profile.refuse_by) {
+        return Err(endpoint.settings.profile.http_error(*event));
     }
     gate.tracker.spawn(live(route.clone(), peer, upgrade, outcome));
     Ok(switching_protocols(&accept_key))
@@ -160,14 +117,14 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, outcome: Outcome) {
 /// Identity and policy, with a line in the log for each refusal.
 fn admit(route: &Route, parts: &Parts, client: IpAddr) -> Outcome {
     let Route { gate, endpoint } = route;
-    let token = credential::find(parts, &endpoint.credentials);
-    let admitted = token.and_then(|token| gate.admission.admit(token.as_ref(), &endpoint.policy));
+    let token = credential::find(parts, &endpoint.settings.credentials);
+    let admitted = token.and_then(|token| gate.admission.admit(token.as_ref(), &endpoint.settings.policy));
     let admitted = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => {
             endpoint.metrics.refused(refusal.code());
             tracing::info!(
-                endpoint = endpoint.name,
+                endpoint = endpoint.settings.name,
                 address = %client,
                 request_id = %RequestId::fresh(),
                 reason = refusal.code(),
@@ -182,7 +139,7 @@ fn admit(route: &Route, parts: &Parts, client: IpAddr) -> Outcome {
         None => {
             endpoint.metrics.refused("connections_per_user");
             tracing::info!(
-                endpoint = endpoint.name,
+                endpoint = endpoint.settings.name,
                 address = %client,
                 user = subject,
                 reason = "connections_per_user",
@@ -205,14 +162,16 @@ fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
     let session = gate.drain.open(outbox_limits(gate, endpoint), Arc::clone(&socket) as _);
     let entry = Entry { socket, session };
     let place = gate.table.insert(entry.clone());
-    let limits =
-        DecoderLimits { message_bytes_max: endpoint.message_bytes_max, fragments_max: gate.limits.fragments_max };
+    let limits = DecoderLimits {
+        message_bytes_max: endpoint.settings.message_bytes_max,
+        fragments_max: gate.limits.fragments_max,
+    };
     let decoder = Decoder::new(Role::Server, limits);
     let standing = match outcome {
         Outcome::Enter { admitted, user } => enter(route, &entry, admitted, user),
         Outcome::Refuse(event) => {
             entry.socket.closing();
-            gate.drain.finish(&entry.session, Bytes::from(endpoint.profile.close_frame(event)));
+            gate.drain.finish(&entry.session, Bytes::from(endpoint.settings.profile.close_frame(event)));
             None
         }
     };
@@ -222,12 +181,12 @@ fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
 fn enter(route: &Route, entry: &Entry, admitted: Admitted, user: UserPlace) -> Option<Standing> {
     let Route { gate, endpoint } = route;
     let permit = admitted.permit;
-    let subscription = match endpoint.behaviour {
+    let subscription = match endpoint.settings.behaviour {
         Behaviour::Echo => None,
         Behaviour::Broadcast { .. } => match gate.subscriptions.enter(permit.clone(), &entry.session, CLASS_TEXT) {
             Ok(subscription) => Some(subscription),
             Err(cause) => {
-                tracing::error!(endpoint = endpoint.name, %cause, "an admitted connection could not enter its channel");
+                tracing::error!(endpoint = endpoint.settings.name, %cause, "an admitted connection could not enter its channel");
                 sweep::close(&gate.drain, entry, Event::Error);
                 None
             }
@@ -235,7 +194,7 @@ fn enter(route: &Route, entry: &Entry, admitted: Admitted, user: UserPlace) -> O
     };
     endpoint.metrics.connects.inc();
     endpoint.metrics.connections.inc();
-    tracing::debug!(endpoint = endpoint.name, user = permit.principal().subject(), "connected");
+    tracing::debug!(endpoint = endpoint.settings.name, user = permit.principal().subject(), "connected");
     Some(Standing { subscription, permit, user })
 }
 
@@ -246,8 +205,8 @@ fn expiry(ticker: Ticker, ends_in: Option<Duration>) -> Ticks {
 
 /// An echo endpoint queues whole messages, so its queue must hold two of the largest.
 fn outbox_limits(gate: &Gate, endpoint: &Endpoint) -> OutboxLimits {
-    let bytes_max = match endpoint.behaviour {
-        Behaviour::Echo => gate.limits.queue_bytes_max.max(2 * endpoint.message_bytes_max + 64 * 1024),
+    let bytes_max = match endpoint.settings.behaviour {
+        Behaviour::Echo => gate.limits.queue_bytes_max.max(2 * endpoint.settings.message_bytes_max + 64 * 1024),
         Behaviour::Broadcast { .. } => gate.limits.queue_bytes_max,
     };
     OutboxLimits { bytes_max, slices_max: gate.limits.queue_slices_max }

@@ -1,0 +1,54 @@
+//! What all connections of a server share.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use lychgate_hub::Drain;
+use lychgate_service::admission::Admission;
+use lychgate_service::limits::KeyedRate;
+use lychgate_service::login_throttle::AddressKey;
+use lychgate_service::publish::Publisher;
+use lychgate_service::subscribe::Subscriptions;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::layers::origin::Origins;
+use crate::metrics::Metrics;
+use crate::settings::Limits;
+use crate::ticks::Ticker;
+use crate::ws::table::Table;
+use crate::ws::users::Users;
+
+/// What all endpoints share.
+pub struct Gate {
+    /// Who may come in.
+    pub admission: Admission,
+    /// What they say.
+    pub publisher: Publisher,
+    /// Where they listen.
+    pub subscriptions: Subscriptions,
+    /// The hub's way out.
+    pub drain: Drain,
+    /// All open sockets.
+    pub table: Arc<Table>,
+    /// The clock of deadlines.
+    pub ticker: Ticker,
+    /// The limits.
+    pub limits: Limits,
+    /// New connections by address.
+    pub connect_rate: KeyedRate<AddressKey>,
+    /// Open connections by user.
+    pub users: Arc<Users>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The parent of all connection tasks.
+    pub tracker: TaskTracker,
+    /// Set once no new connection may come.
+    pub stopping: CancellationToken,
+    /// How far the sockets may lag behind what was published before no more is read.
+    pub backlog_bytes_max: u64,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The pages that browsers may call from.
+    pub origins: Origins,
+}
