@@ -99,13 +99,15 @@ fn show_dev_welcome(config: &Config, address: &str) {
     let (user, password) = wiring::DEV_USER;
     let endpoint = config.endpoints.values().next().map_or("/ws", |endpoint| endpoint.settings.path.as_str());
     let login = &config.login.path;
+    // As it was started, so that the line can be copied.
+    let program = std::env::args().next().unwrap_or_else(|| "lychgate".to_owned());
     eprintln!(
         "
   Lychgate {version} in development mode: this machine alone, nothing is kept.
 
   User \"{user}\", password \"{password}\". Try it from two other terminals:
 
-      lychgate connect ws://{address}{endpoint} --user {user}
+      {program} connect ws://{address}{endpoint} --user {user}
 
   or by hand:
 
