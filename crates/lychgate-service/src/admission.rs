@@ -12,8 +12,8 @@ use crate::principal::Principal;
 /// How long after `exp` a socket may still be open, in seconds. Part of what the product promises.
 const CLOSE_AFTER_EXPIRY_S: u64 = 5;
 
-/// One second is kept back for the sweep that closes sockets.
-const GRACE_S: u64 = CLOSE_AFTER_EXPIRY_S - 1;
+/// Two seconds are kept back: for the sweep that closes sockets, and for a machine that is busy when it should run.
+const GRACE_S: u64 = CLOSE_AFTER_EXPIRY_S - 2;
 
 /// Somebody who may come in.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ mod tests {
                     assert!(left_us > 0, "entered at {now_us} with its deadline passed");
                     assert!((EXP_US..EXP_US + 5_000_000).contains(&end_us), "entered at {now_us}, ends at {end_us}");
                 }
-                None => assert!(now_us >= EXP_US + 4_000_000, "refused at {now_us}"),
+                None => assert!(now_us >= EXP_US + 3_000_000, "refused at {now_us}"),
             }
         }
         assert_eq!(ends_in(1_000, UnixMicros(999_500_000)), Some(Duration::from_millis(500)));
