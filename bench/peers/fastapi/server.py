@@ -1,4 +1,4 @@
-"""The server that the ShipVox authentication guide shows, as the guide shows it.
+"""The server that a published WebSocket authentication guide shows, as the guide shows it.
 
 `verify_token` and `websocket_endpoint` follow the guide line by line.
 The guide names a `manager` without printing it: this one serialises per socket, as `send_json` in a loop does.
