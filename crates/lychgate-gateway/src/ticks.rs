@@ -25,7 +25,7 @@ impl Ticker {
     /// Now.
     #[must_use]
     pub fn now(self) -> Ticks {
-        Ticks::try_from(self.0.elapsed().as_millis() / 100).unwrap_or(NEVER - 1)
+        ticks_of(self.now_ms())
     }
 
     /// Milliseconds since the start, for rates.
@@ -33,6 +33,12 @@ impl Ticker {
     pub fn now_ms(self) -> u64 {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// The tick that `ms` milliseconds since the start are in.
+#[must_use]
+pub fn ticks_of(ms: u64) -> Ticks {
+    Ticks::try_from(ms / 100).unwrap_or(NEVER - 1)
 }
 
 /// `duration` in ticks, rounded up.

@@ -131,6 +131,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// A socket took `bytes` at once, past its empty queue.
+    pub(crate) fn passed(&mut self, bytes: usize) {
+        self.bytes_pushed += bytes;
+        self.slices_pushed += 1;
+        self.bytes_written += bytes;
+    }
+
     /// A queue took `bytes` in `slices` and is now this long.
     pub(crate) fn pushed(&mut self, bytes: usize, slices: usize, queue_bytes: usize, queue_slices: usize) {
         self.bytes_pushed += bytes;

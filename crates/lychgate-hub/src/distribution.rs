@@ -73,11 +73,10 @@ impl<'a> Distribution<'a> {
         pushed
     }
 
-    /// Gives `session` frames of its own and writes what waits.
-    pub(crate) fn push_answer(&mut self, session: &Session, frames: Bytes) -> Pushed {
+    /// Gives `session` frames of its own, and its socket what it takes of them at once.
+    pub(crate) fn push_answer(&mut self, session: &Session, frames: &[u8]) -> Pushed {
         let mut outbox = session.outbox().lock();
-        let pushed = outbox.push_direct(frames, &mut self.tally);
-        outbox.write_out(&mut self.tally);
+        let pushed = outbox.push_answer(frames, &mut self.tally);
         let ended = outbox.take_ended();
         let list = outbox.list();
         drop(outbox);

@@ -66,14 +66,15 @@ impl Drain {
         self.send_through(session, |distribution| distribution.push_direct(session, frame))
     }
 
-    /// Queues frames for this session alone, as [`send`](Self::send) does, and writes what waits at once.
+    /// Sends frames to this session alone, in the order that [`send`](Self::send) keeps, and writes them at once.
     ///
-    /// For the answers of a socket's own task, which runs anyway: no flusher has to be woken for them.
+    /// For the answers of a socket's own task, which runs anyway: no flusher has to be woken for them,
+    /// and bytes are copied only if the socket does not take them.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn answer(&self, session: &Session, frames: Bytes) -> Result<(), SendError> {
+    pub fn answer(&self, session: &Session, frames: &[u8]) -> Result<(), SendError> {
         self.send_through(session, |distribution| distribution.push_answer(session, frames))
     }
 

@@ -110,6 +110,38 @@ impl Outbox {
         Pushed::Queued
     }
 
+    /// Offers frames for this session alone to the socket at once, behind what waits, and queues what it does not take.
+    ///
+    /// Frames that find nothing in their way are written from where they lie: no batch is made for them.
+    pub(crate) fn push_answer(&mut self, frames: &[u8], tally: &mut Tally) -> Pushed {
+        if self.stage != Stage::Open {
+            return Pushed::Refused;
+        }
+        if frames.is_empty() {
+            return Pushed::Queued;
+        }
+        if !self.fits(frames.len(), 1) {
+            self.overflow(tally);
+            return Pushed::Overflowed;
+        }
+        match &self.sink {
+            Some(sink) if self.queue.is_empty() && !self.blocked => {
+                let written = sink.write(&[IoSlice::new(frames)]);
+                if written == Written::Bytes(frames.len()) {
+                    tally.passed(frames.len());
+                } else {
+                    self.push_whole(Bytes::copy_from_slice(frames), tally);
+                    self.took(written, frames.len(), tally);
+                }
+            }
+            _ => {
+                self.push_whole(Bytes::copy_from_slice(frames), tally);
+                self.write_out(tally);
+            }
+        }
+        Pushed::Queued
+    }
+
     /// Queues the last frame beyond every limit; nothing happens to an outbox that ends already.
     pub(crate) fn push_last(&mut self, frame: Bytes, tally: &mut Tally) {
         if self.stage == Stage::Open {
@@ -126,17 +158,7 @@ impl Outbox {
                 break;
             }
             let (written, offered) = offer(&self.queue, &**sink);
-            match written {
-                Written::Bytes(taken) => {
-                    debug_assert!(taken <= offered, "a sink cannot take more than it is offered");
-                    self.advance(taken.min(offered), tally);
-                    if taken < offered {
-                        self.set_blocked(true, tally);
-                    }
-                }
-                Written::Blocked => self.set_blocked(true, tally),
-                Written::Gone => self.stop(Stage::Gone, tally),
-            }
+            self.took(written, offered, tally);
         }
         if self.queue.is_empty() && self.queue.capacity() > SLICES_KEPT_MAX {
             self.queue = VecDeque::new();
@@ -223,6 +245,21 @@ impl Outbox {
     fn grew(&mut self, bytes: usize, slices: usize, tally: &mut Tally) {
         self.bytes += bytes;
         tally.pushed(bytes, slices, self.bytes, self.queue.len());
+    }
+
+    /// Notes what the sink made of the `offered` bytes at the front.
+    fn took(&mut self, written: Written, offered: usize, tally: &mut Tally) {
+        match written {
+            Written::Bytes(taken) => {
+                debug_assert!(taken <= offered, "a sink cannot take more than it is offered");
+                self.advance(taken.min(offered), tally);
+                if taken < offered {
+                    self.set_blocked(true, tally);
+                }
+            }
+            Written::Blocked => self.set_blocked(true, tally),
+            Written::Gone => self.stop(Stage::Gone, tally),
+        }
     }
 
     fn advance(&mut self, written: usize, tally: &mut Tally) {

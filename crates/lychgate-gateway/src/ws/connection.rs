@@ -8,7 +8,7 @@
 //!
 //! **Absent on purpose:** timers. Every deadline is the sweep's.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -41,8 +41,13 @@ const READ_BYTES_BEFORE_YIELD: usize = READ_BYTES / 2;
 /// Refused messages of one connection that are answered before it is closed, and how fast that allowance grows back.
 const REFUSED_MESSAGES_BURST: u32 = 100;
 
+/// A buffer of answers that grew past this is given back after use.
+const ANSWER_BYTES_KEPT: usize = 64 * 1024;
+
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+    /// Lent to the connection that acts, and empty in between.
+    static ANSWERS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// One connection, on the reading side.
@@ -64,7 +69,9 @@ struct Speaker {
     messages: Bucket,
     refused_messages: Bucket,
     pings: Bucket,
-    /// Frames for this connection alone that its last read has caused so far.
+    /// When the bytes were read that are being acted on, in milliseconds of the gate's ticker.
+    now_ms: u64,
+    /// Frames for this connection alone that its last read has caused so far. Lent by the thread for that long.
     answers: Vec<u8>,
     /// The peer has sent its close frame.
     peer_closed: bool,
@@ -103,6 +110,7 @@ impl Connection {
             messages: Bucket::default(),
             refused_messages: Bucket::default(),
             pings: Bucket::default(),
+            now_ms: 0,
             answers: Vec::new(),
             peer_closed: false,
             finished: false,
@@ -124,6 +132,7 @@ impl Connection {
     ///
     /// Dropping the connection between two polls leaves its channel and closes the session.
     pub fn poll_life(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.speaker.socket.wakes(cx.waker());
         while !self.speaker.is_over() {
             match self.speaker.socket.poll_wake(cx, self.speaker.finished) {
                 Poll::Ready(Wake::Writable) => self.speaker.gate.drain.writable(&self.speaker.session),
@@ -156,7 +165,10 @@ impl Connection {
 
     /// Acts on the frames in `bytes`.
     fn take(&mut self, bytes: &mut [u8]) {
-        self.speaker.socket.heard();
+        let now_ms = self.speaker.gate.ticker.now_ms();
+        self.speaker.socket.heard(now_ms);
+        self.speaker.now_ms = now_ms;
+        self.speaker.answers = ANSWERS.take();
         let mut taken = 0;
         // Until there is no event, even with nothing left: only then does the decoder give back what a message took.
         while self.speaker.is_heard() {
@@ -170,6 +182,10 @@ impl Connection {
             }
         }
         self.speaker.answer();
+        let answers = std::mem::take(&mut self.speaker.answers);
+        if answers.capacity() <= ANSWER_BYTES_KEPT {
+            ANSWERS.set(answers);
+        }
     }
 }
 
@@ -278,7 +294,7 @@ impl Speaker {
     }
 
     fn ping(&mut self, payload: &[u8]) {
-        if self.pings.take(self.gate.limits.ping_rate, self.gate.ticker.now_ms()).is_err() {
+        if self.pings.take(self.gate.limits.ping_rate, self.now_ms).is_err() {
             self.socket.endpoint().metrics.message_refused("ping_rate");
             return self.close(Event::Rate);
         }
@@ -287,15 +303,14 @@ impl Speaker {
 
     /// Counts a data message, and refuses it if there were too many.
     fn may_send(&mut self) -> bool {
-        let now_ms = self.gate.ticker.now_ms();
-        let endpoint = Arc::clone(self.socket.endpoint());
+        let endpoint = self.socket.endpoint();
         endpoint.metrics.messages.inc();
-        if self.messages.take(endpoint.settings.message_rate, now_ms).is_ok() {
+        if self.messages.take(endpoint.settings.message_rate, self.now_ms).is_ok() {
             return true;
         }
         endpoint.metrics.message_refused("rate");
         let allowance = Rate::new(1, 1_000, REFUSED_MESSAGES_BURST);
-        if self.refused_messages.take(allowance, now_ms).is_err() {
+        if self.refused_messages.take(allowance, self.now_ms).is_err() {
             self.close(Event::Rate);
         } else {
             self.error_frame("Too many messages. This one was not delivered; send more slowly.");
@@ -328,9 +343,9 @@ impl Speaker {
     /// Sends what is for this connection alone.
     fn answer(&mut self) {
         if !self.answers.is_empty() {
-            let answers = Bytes::from(std::mem::take(&mut self.answers));
             // A full queue is the hub's to deal with: it has closed the session as slow.
-            let _ = self.gate.drain.answer(&self.session, answers);
+            let _ = self.gate.drain.answer(&self.session, &self.answers);
+            self.answers.clear();
         }
     }
 

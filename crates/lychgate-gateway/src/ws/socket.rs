@@ -9,7 +9,7 @@ use std::io::{ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -17,7 +17,7 @@ use lychgate_hub::{Sink, Written};
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::ticks::{NEVER, Ticker, Ticks};
+use crate::ticks::{NEVER, Ticker, Ticks, ticks_of};
 use crate::ws::endpoint::Endpoint;
 use crate::ws::profile::Event;
 
@@ -85,9 +85,13 @@ impl Socket {
         &self.endpoint
     }
 
-    /// Waits for something other than bytes to read. A closing socket is not told `Finished` twice: `seen_finished` says it knows.
+    /// Says who is to be woken when a flag is raised. Once for each poll of the connection's task, before it looks at them.
+    pub fn wakes(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// What there is to do other than to read. A closing socket is not told `Finished` twice: `seen_finished` says it knows.
     pub fn poll_wake(&self, cx: &mut Context<'_>, seen_finished: bool) -> Poll<Wake> {
-        self.waker.register(cx.waker());
         let flags = self.flags.load(Ordering::Acquire);
         if flags & CUT != 0 {
             return Poll::Ready(Wake::Cut);
@@ -149,9 +153,9 @@ impl Socket {
         self.blocked_since.load(Ordering::Acquire)
     }
 
-    /// Notes a sign of life.
-    pub fn heard(&self) {
-        self.heard_at.store(self.ticker.now(), Ordering::Relaxed);
+    /// Notes a sign of life at `now_ms` of the ticker.
+    pub fn heard(&self, now_ms: u64) {
+        self.heard_at.store(ticks_of(now_ms), Ordering::Relaxed);
         self.asked_at.store(0, Ordering::Relaxed);
     }
 
@@ -172,7 +176,12 @@ impl Sink for Socket {
     fn write(&self, slices: &[IoSlice<'_>]) -> Written {
         let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
         loop {
-            return match self.writer.try_write_vectored(slices) {
+            let written = match slices {
+                // The kernel has a shorter way for one.
+                [slice] => self.writer.try_write(slice),
+                slices => self.writer.try_write_vectored(slices),
+            };
+            return match written {
                 Ok(0) => Written::Gone,
                 Ok(taken) => {
                     if taken < wanted {
