@@ -20,7 +20,7 @@ run: ## build and serve on port 8000 with a demo user
 	@exec $(CARGO_TARGET_DIR)/debug/lychgate serve --dev --config examples/ship.toml
 
 test: ## run every test: Rust's own, then other people's clients against the real program
-	@scripts/setup compiler interop
+	@scripts/setup compiler interop servers
 	cargo test --workspace --no-fail-fast
 	cargo build --workspace
 	.venv/bin/pytest tests/interop

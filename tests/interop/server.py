@@ -51,10 +51,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def start_server(folder: pathlib.Path, **environment: str) -> Iterator[Server]:
-    """Serves the broadcast example in --dev, with its data in `folder`, until the block ends."""
+def start_server(
+    folder: pathlib.Path, *, config: pathlib.Path = CONFIG, dev: bool = True, **environment: str
+) -> Iterator[Server]:
+    """Serves an example, the broadcast one in --dev if none is named, with its data in `folder`, until the block ends."""
     process = subprocess.Popen(
-        [PROGRAM, "serve", "--dev", "--config", CONFIG],
+        [PROGRAM, "serve", *(["--dev"] if dev else []), "--config", config],
         cwd=folder,
         env=os.environ
         | {

@@ -353,6 +353,7 @@ const CASES: &[Case] = &[
         change: |f| {
             f.write(HUB_SOURCE, "// A citizen at the zenith echoes; dozens ship songs; fear not.\n");
             f.write("examples/zen.toml", "# Zen\n");
+            f.write("crates/lychgate/tests/it/zen.rs", "// Zen\n");
         },
         faults: &[],
     },

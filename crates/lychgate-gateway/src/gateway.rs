@@ -16,8 +16,8 @@ use lychgate_service::issue::Issuer;
 use lychgate_service::limits::KeyedRate;
 use lychgate_service::login_throttle::{LoginLimits, LoginThrottle};
 use lychgate_service::ports::readiness::Readiness;
-use lychgate_service::publish::Publisher;
 use lychgate_service::subscribe::Subscriptions;
+use lychgate_service::ticket_office::TicketOffice;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -27,16 +27,22 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::accept::Acceptor;
 use crate::error::HttpError;
+use crate::http::api::{self, ApiParts};
+use crate::http::fixed;
+use crate::http::login::{self, Login};
+use crate::http::messages;
 use crate::http::operations::{self, Operations};
 use crate::http::test_token;
-use crate::http::token::{self, Login};
+use crate::http::ticket::{self, Tickets};
 use crate::layers::origin::Origins;
-use crate::metrics::Metrics;
-use crate::settings::{Drain, Settings};
+use crate::metrics::{Live, Metrics};
+use crate::settings::{Behaviour, Drain, Settings};
 use crate::ticks::{Ticker, ticks};
+use crate::ws::changes::Changes;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::flush;
 use crate::ws::gate::Gate;
+use crate::ws::seats::Seats;
 use crate::ws::sweep::Sweep;
 use crate::ws::table::Table;
 use crate::ws::upgrade::{self, Route};
@@ -45,8 +51,8 @@ use crate::ws::users::Users;
 /// How many addresses are remembered for the connect rate.
 const ADDRESSES_MAX: usize = 65_536;
 
-/// How long the last answers of health and metrics may take.
-const BACKGROUND_STOP_WAIT: Duration = Duration::from_secs(1);
+/// How long the last answers of health and metrics may take, and what is still to be written.
+const BACKGROUND_STOP_WAIT: Duration = Duration::from_secs(3);
 
 /// The part of a queue that publishers may fill before the sockets have caught up.
 ///
@@ -57,8 +63,6 @@ const QUEUES_FILLED_PER_BACKLOG: usize = 4;
 pub struct Dependencies {
     /// Who may come in.
     pub admission: Admission,
-    /// What they say.
-    pub publisher: Publisher,
     /// Where they listen.
     pub subscriptions: Subscriptions,
     /// The hub's way out.
@@ -71,6 +75,14 @@ pub struct Dependencies {
     pub login_limits: LoginLimits,
     /// Who signs tokens.
     pub issuer: Arc<Issuer>,
+    /// Who gives one-time tickets, if anybody does.
+    pub tickets: Option<Arc<TicketOffice>>,
+    /// Who answers at the API, if there is one.
+    pub api: Option<ApiParts>,
+    /// The parent of what stops after the connections: writers and clocks of the service are its children already.
+    pub background: TaskTracker,
+    /// Tells them to stop.
+    pub background_stop: CancellationToken,
     /// What must be there for the server to be ready.
     pub readiness: Vec<Arc<dyn Readiness>>,
 }
@@ -84,6 +96,7 @@ pub struct Gateway {
     tracker: TaskTracker,
     /// The parent of what stops after them: flush, sweep, accept loops, health and metrics.
     background: TaskTracker,
+    background_stop: CancellationToken,
     not_ready: CancellationToken,
     stopping: CancellationToken,
     drain: Drain,
@@ -93,17 +106,19 @@ impl Gateway {
     /// Builds routes and limits. Nothing is listened to yet.
     #[must_use]
     pub fn new(settings: Settings, dependencies: Dependencies) -> Self {
-        let Dependencies { admission, publisher, subscriptions, drain, .. } = dependencies;
+        let Dependencies { admission, subscriptions, drain, .. } = dependencies;
         let metrics = Arc::new(Metrics::default());
         let tracker = TaskTracker::new();
+        let (background, background_stop) = (dependencies.background, dependencies.background_stop);
         let (not_ready, stopping) = (CancellationToken::new(), CancellationToken::new());
         let ticker = Ticker::start();
         let gate = Arc::new(Gate {
+            node: format!("{:08x}", rand::random::<u32>()).into(),
             admission,
-            publisher,
             subscriptions,
             drain: drain.clone(),
             table: Arc::new(Table::default()),
+            changes: Arc::new(Changes::default()),
             ticker,
             limits: settings.limits.clone(),
             backlog_bytes_max: (settings.limits.queue_bytes_max / QUEUES_FILLED_PER_BACKLOG) as u64,
@@ -115,26 +130,33 @@ impl Gateway {
             trusted_proxies: settings.trusted_proxies.clone(),
             origins: settings.origins.clone(),
         });
-        let login = Login {
+        let login = settings.login.clone().map(|route| Login {
             accounts: dependencies.accounts,
             fields: dependencies.login_fields,
             issuer: dependencies.issuer,
             throttle: LoginThrottle::new(dependencies.login_limits),
+            route,
             ticker,
             metrics: Arc::clone(&metrics),
             trusted_proxies: settings.trusted_proxies.clone(),
-        };
+            origins: settings.origins.clone(),
+        });
         let operations = operations::router(Arc::new(Operations {
             metrics: Arc::clone(&metrics),
             drain,
+            live: live(&settings),
             readiness: dependencies.readiness,
             not_ready: not_ready.clone(),
         }));
-        let mut main = routes(&settings, &gate, login);
+        let tickets = dependencies.tickets.map(|office| Tickets {
+            office,
+            metrics: Arc::clone(&metrics),
+            trusted_proxies: settings.trusted_proxies.clone(),
+        });
+        let mut main = routes(&settings, &gate, login, tickets, dependencies.api);
         if settings.operations_on_main {
             main = main.merge(operations.clone());
         }
-        let background = TaskTracker::new();
         let acceptor = |router: Router, parent: &TaskTracker| {
             let metrics = Arc::clone(&metrics);
             Acceptor::new(router, metrics, settings.limits.clone(), &settings.trusted_proxies, parent.clone())
@@ -145,6 +167,7 @@ impl Gateway {
             gate,
             tracker,
             background,
+            background_stop,
             not_ready,
             stopping,
             drain: settings.drain,
@@ -162,14 +185,23 @@ impl Gateway {
         soft: CancellationToken,
         hard: CancellationToken,
     ) {
-        let Self { gate, main, operations: operations_acceptor, tracker, background, not_ready, stopping, drain } =
-            self;
-        let background_stop = CancellationToken::new();
+        let Self {
+            gate,
+            main,
+            operations: operations_acceptor,
+            tracker,
+            background,
+            background_stop,
+            not_ready,
+            stopping,
+            drain,
+        } = self;
         for shard in 0..gate.drain.shards() {
             background.spawn(flush::run(gate.drain.clone(), shard, background_stop.clone()));
         }
         let sweep = Sweep::new(Arc::clone(&gate.table), gate.drain.clone(), gate.ticker, &gate.limits);
         background.spawn(sweep.run(background_stop.clone()));
+        background.spawn(Arc::clone(&gate.changes).run(Arc::clone(&gate.table), background_stop.clone()));
         for listener in listeners {
             background.spawn(main.clone().run(listener, stopping.clone()));
         }
@@ -201,7 +233,7 @@ impl Gateway {
         background_stop.cancel();
         background.close();
         if timeout(BACKGROUND_STOP_WAIT, background.wait()).await.is_err() {
-            tracing::warn!("a request for metrics or health did not end in time");
+            tracing::warn!("what runs beside the connections did not end in time");
         }
         tracing::info!("stopped");
     }
@@ -231,27 +263,69 @@ fn for_each_socket(gate: &Gate, mut act: impl FnMut(&crate::ws::table::Entry)) {
     }
 }
 
-fn routes(settings: &Settings, gate: &Arc<Gate>, login: Login) -> Router {
+fn routes(
+    settings: &Settings,
+    gate: &Arc<Gate>,
+    login: Option<Login>,
+    tickets: Option<Tickets>,
+    api: Option<ApiParts>,
+) -> Router {
     let mut router = Router::new();
     let mut plain = Router::new();
-    if let Some(route) = &settings.login {
-        let log_in = post(token::log_in).layer(DefaultBodyLimit::max(route.body_bytes_max)).with_state(Arc::new(login));
-        plain = plain.route(&route.path, log_in);
+    if let Some(login) = login {
+        let login = Arc::new(login);
+        let limit = DefaultBodyLimit::max(login.route.body_bytes_max);
+        plain = plain.route(&login.route.path, post(login::log_in).layer(limit).with_state(Arc::clone(&login)));
+        if let Some(path) = &login.route.dev_path {
+            let log_in = post(login::log_in_without_password).layer(limit).with_state(Arc::clone(&login));
+            plain = plain.route(path, log_in);
+        }
+    }
+    if let (Some(route), Some(tickets)) = (&settings.ticket, tickets) {
+        let method = if route.by_get { get(ticket::give) } else { post(ticket::give) };
+        plain = plain.route(&route.path, method.with_state(Arc::new(tickets)));
+    }
+    for (path, body) in &settings.fixed {
+        plain = plain.route(path, get(fixed::show).with_state(body.clone()));
     }
     if let Some(route) = &settings.test_token {
         plain = plain.route(&route.path, get(test_token::show).with_state(route.clone()));
     }
+    for route in &settings.messages {
+        plain = plain.route(route.target.route(), messages::method(route, gate));
+    }
     let request_timeout =
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.limits.handshake_timeout);
     router = router.merge(plain.layer(request_timeout).layer(cors(&settings.origins)));
+    if let (Some(route), Some(parts)) = (&settings.api, api) {
+        router = router.merge(api::router(route, parts, gate).layer(request_timeout));
+    }
     for endpoint in &settings.endpoints {
         let metrics = gate.metrics.endpoint(&endpoint.name);
-        let path = &endpoint.path;
-        let endpoint = Arc::new(Endpoint { settings: endpoint.clone(), metrics });
+        let seats = endpoint.seats.clone().map(Seats::new);
+        let endpoint = Arc::new(Endpoint { settings: endpoint.clone(), metrics, seats });
+        let path = endpoint.settings.target.route().to_owned();
         let route = Route { gate: Arc::clone(gate), endpoint };
-        router = router.route(path, any(upgrade::upgrade).with_state(route));
+        router = router.route(&path, any(upgrade::upgrade).with_state(route));
     }
     router
+}
+
+/// What keeps count of itself, once each.
+fn live(settings: &Settings) -> Live {
+    let mut live = Live::default();
+    for endpoint in &settings.endpoints {
+        let Behaviour::Converse(converse) = &endpoint.behaviour else { continue };
+        if let Some(stream) = &converse.stream {
+            live.streams.push((endpoint.name.clone(), stream.streams.clone()));
+        }
+        if let Some(board) = &converse.board
+            && !live.boards.iter().any(|(_, other)| Arc::ptr_eq(other, board))
+        {
+            live.boards.push((board.name().to_owned(), Arc::clone(board)));
+        }
+    }
+    live
 }
 
 /// Which pages may read the answers of the plain routes.

@@ -4,9 +4,12 @@
 //! Labels are bounded: an endpoint's configured name, or a word from a fixed list. Never a user, an address or a channel.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use lychgate_hub::Drain;
+use lychgate_service::presence::SharedBoard;
+use lychgate_service::streams::Streams;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -47,13 +50,22 @@ macro_rules! metrics {
 metrics! {
     CONNECTIONS = "lychgate_connections", Gauge, ["endpoint"], "WebSockets that are open";
     CONNECTS = "lychgate_connects", Counter, ["endpoint"], "WebSockets that were admitted";
+    CREDENTIALS = "lychgate_credentials", Counter, ["endpoint", "kind"], "Credentials that came with a connection, by the kind of place they were in";
     REFUSALS = "lychgate_refusals", Counter, ["endpoint", "reason"], "Connections that were refused at the gate, by the check that failed";
     CLOSES = "lychgate_closes", Counter, ["endpoint", "event"], "Admitted connections that the server closed, by event";
     ACCEPTS_REFUSED = "lychgate_accepts_refused", Counter, ["limit"], "Sockets or requests turned away before any credential was read, by limit";
     LOGINS = "lychgate_logins", Counter, ["outcome"], "Login attempts by outcome";
+    TICKETS = "lychgate_tickets", Counter, ["outcome"], "One-time tickets asked for, by outcome";
+    API_REQUESTS = "lychgate_api_requests", Counter, ["route", "status"], "Requests to the API, by what was asked for and the status of the answer";
     MESSAGES = "lychgate_messages_received", Counter, ["endpoint"], "Data messages that clients sent";
     MESSAGES_REFUSED = "lychgate_messages_refused", Counter, ["endpoint", "reason"], "Data messages that were not taken, by reason";
     PROTOCOL_ERRORS = "lychgate_protocol_errors", Counter, ["endpoint"], "Connections closed because their bytes were no valid WebSocket frames";
+    STREAM_RUNS = "lychgate_stream_runs", Gauge, ["endpoint"], "Texts that are being streamed, or kept for those who come late";
+    STREAMS = "lychgate_streams", Counter, ["endpoint", "end"], "Texts that were streamed, by their end: `completed`, `failed` or `cancelled`";
+    BOARD_USERS = "lychgate_board_users", Gauge, ["board"], "Users who are on a board";
+    BOARD_DEVICES = "lychgate_board_devices", Gauge, ["board"], "Devices that count on a board";
+    MIRROR_WRITES = "lychgate_mirror_writes", Counter, ["board", "outcome"], "States written to the copy of a board, by outcome: `ok`, `failed` (and tried again), `refused` or `dropped`";
+    MIRROR_WAITING = "lychgate_mirror_waiting", Gauge, ["board"], "Users whose newest state is not in the copy yet";
     HUB_SESSIONS = "lychgate_hub_sessions", Gauge, [], "Sessions in the hub, those that are closing too";
     HUB_CHANNELS = "lychgate_hub_channels", Gauge, [], "Channels with at least one subscriber";
     HUB_SUBSCRIPTIONS = "lychgate_hub_subscriptions", Gauge, [], "Subscriptions";
@@ -79,6 +91,12 @@ struct ReasonLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabels {
+    endpoint: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct EventLabels {
     endpoint: String,
     event: &'static str,
@@ -94,15 +112,24 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+    status: u16,
+}
+
 /// All metrics of this process.
 pub struct Metrics {
     registry: Registry,
     connections: Family<EndpointLabel, Gauge>,
     connects: Family<EndpointLabel, Counter>,
+    credentials: Family<KindLabels, Counter>,
     refusals: Family<ReasonLabels, Counter>,
     closes: Family<EventLabels, Counter>,
     accepts_refused: Family<LimitLabel, Counter>,
     logins: Family<OutcomeLabel, Counter>,
+    tickets: Family<OutcomeLabel, Counter>,
+    api_requests: Family<RouteLabels, Counter>,
     messages: Family<EndpointLabel, Counter>,
     messages_refused: Family<ReasonLabels, Counter>,
     protocol_errors: Family<EndpointLabel, Counter>,
@@ -120,12 +147,18 @@ pub struct EndpointMetrics {
     pub messages: Counter<u64, AtomicU64>,
     /// Ended by a protocol violation.
     pub protocol_errors: Counter<u64, AtomicU64>,
+    credentials: Family<KindLabels, Counter>,
     refusals: Family<ReasonLabels, Counter>,
     closes: Family<EventLabels, Counter>,
     messages_refused: Family<ReasonLabels, Counter>,
 }
 
 impl EndpointMetrics {
+    /// Counts a credential by the kind of place it was in.
+    pub fn credential(&self, kind: &'static str) {
+        self.credentials.get_or_create(&KindLabels { endpoint: self.endpoint.clone(), kind }).inc();
+    }
+
     /// Counts a refusal at the gate.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&ReasonLabels { endpoint: self.endpoint.clone(), reason }).inc();
@@ -155,10 +188,13 @@ impl Default for Metrics {
         Self {
             connections: register!(CONNECTIONS),
             connects: register!(CONNECTS),
+            credentials: register!(CREDENTIALS),
             refusals: register!(REFUSALS),
             closes: register!(CLOSES),
             accepts_refused: register!(ACCEPTS_REFUSED),
             logins: register!(LOGINS),
+            tickets: register!(TICKETS),
+            api_requests: register!(API_REQUESTS),
             messages: register!(MESSAGES),
             messages_refused: register!(MESSAGES_REFUSED),
             protocol_errors: register!(PROTOCOL_ERRORS),
@@ -178,6 +214,7 @@ impl Metrics {
             connects: self.connects.get_or_create_owned(&label),
             messages: self.messages.get_or_create_owned(&label),
             protocol_errors: self.protocol_errors.get_or_create_owned(&label),
+            credentials: self.credentials.clone(),
             refusals: self.refusals.clone(),
             closes: self.closes.clone(),
             messages_refused: self.messages_refused.clone(),
@@ -194,9 +231,19 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// Everything in the OpenMetrics text format, with the hub's own counters as they stand.
+    /// Counts a ticket that was asked for.
+    pub fn ticket(&self, outcome: &'static str) {
+        self.tickets.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts a request to the API.
+    pub fn api_request(&self, route: &'static str, status: u16) {
+        self.api_requests.get_or_create(&RouteLabels { route, status }).inc();
+    }
+
+    /// Everything in the OpenMetrics text format, with the counters of the hub, the streams and the boards as they stand.
     #[must_use]
-    pub fn encode(&self, drain: &Drain) -> String {
+    pub fn encode(&self, drain: &Drain, live: &Live) -> String {
         let mut out = String::new();
         // Writing into a String cannot fail; an empty page would be noticed by any scraper.
         let _ = text::encode_registry(&mut out, &self.registry);
@@ -213,14 +260,71 @@ impl Metrics {
             (HUB_BLOCKED, stats.sessions_blocked),
             (HUB_QUEUE_PEAK, stats.queue_bytes_high),
         ] {
-            let (kind, suffix) = match description.kind {
-                Kind::Counter => ("counter", "_total"),
-                Kind::Gauge => ("gauge", ""),
-            };
-            let Description { name, help, .. } = description;
-            let _ = write!(out, "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name}{suffix} {value}\n");
+            write_family(&mut out, &description, &[(String::new(), value)]);
         }
+        live.write(&mut out);
         let _ = text::encode_eof(&mut out);
         out
+    }
+}
+
+/// What keeps count of itself: the streams of each endpoint, and each board.
+#[derive(Default)]
+pub struct Live {
+    /// By the endpoint's name.
+    pub streams: Vec<(String, Streams)>,
+    /// By the board's name.
+    pub boards: Vec<(String, Arc<SharedBoard>)>,
+}
+
+impl Live {
+    fn write(&self, out: &mut String) {
+        let label = |key: &str, name: &str| format!("{key}=\"{name}\"");
+        let runs = self.streams.iter().map(|(name, streams)| (label("endpoint", name), streams.runs() as u64));
+        write_family(out, &STREAM_RUNS, &runs.collect::<Vec<_>>());
+        let ends = self.streams.iter().flat_map(|(name, streams)| {
+            let counts = streams.counts();
+            let ends = [("completed", counts.completed), ("failed", counts.failed), ("cancelled", counts.cancelled)];
+            ends.map(|(end, count)| (format!("{},{}", label("endpoint", name), label("end", end)), count))
+        });
+        write_family(out, &STREAMS, &ends.collect::<Vec<_>>());
+        let figures: Vec<_> = self.boards.iter().map(|(name, board)| (label("board", name), board.figures())).collect();
+        let of = |pick: fn((usize, usize)) -> usize| -> Vec<(String, u64)> {
+            figures.iter().map(|(label, both)| (label.clone(), pick(*both) as u64)).collect()
+        };
+        write_family(out, &BOARD_USERS, &of(|(users, _)| users));
+        write_family(out, &BOARD_DEVICES, &of(|(_, devices)| devices));
+        let mirrors: Vec<_> =
+            self.boards.iter().filter_map(|(name, board)| Some((name, board.mirror_figures()?))).collect();
+        let writes = mirrors.iter().flat_map(|(name, figures)| {
+            let outcomes = [
+                ("ok", figures.written),
+                ("failed", figures.failed),
+                ("refused", figures.refused),
+                ("dropped", figures.dropped),
+            ];
+            outcomes.map(|(outcome, count)| (format!("{},{}", label("board", name), label("outcome", outcome)), count))
+        });
+        write_family(out, &MIRROR_WRITES, &writes.collect::<Vec<_>>());
+        let waiting = mirrors.iter().map(|(name, figures)| (label("board", name), figures.waiting as u64));
+        write_family(out, &MIRROR_WAITING, &waiting.collect::<Vec<_>>());
+    }
+}
+
+/// One metric with a value for each set of labels. Names in labels are configured words, which need no escape.
+fn write_family(out: &mut String, description: &Description, values: &[(String, u64)]) {
+    if values.is_empty() {
+        return;
+    }
+    let (kind, suffix) = match description.kind {
+        Kind::Counter => ("counter", "_total"),
+        Kind::Gauge => ("gauge", ""),
+    };
+    let Description { name, help, .. } = description;
+    // Writing into a String cannot fail.
+    let _ = write!(out, "# HELP {name} {help}.\n# TYPE {name} {kind}\n");
+    for (labels, value) in values {
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+        let _ = writeln!(out, "{name}{suffix}{labels} {value}");
     }
 }

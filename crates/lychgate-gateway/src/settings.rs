@@ -3,16 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::StatusCode;
 use ipnet::IpNet;
+use lychgate_service::accounts::AccountField;
+use lychgate_service::admission::Door;
+use lychgate_service::conversation::Conversation;
 use lychgate_service::limits::Rate;
-use lychgate_service::policy::Policy;
-use lychgate_service::publish::{Audience, StampField};
+use lychgate_service::ports::text_source::TextSource;
+use lychgate_service::presence::SharedBoard;
+use lychgate_service::streams::Streams;
+use lychgate_service::target::Target;
+use lychgate_service::template::Template;
 
 use crate::layers::origin::Origins;
 use crate::ws::profile::Profile;
 
 /// Everything the gateway is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Proxies whose forwarding headers are believed. Nobody by default.
     pub trusted_proxies: Vec<IpNet>,
@@ -22,6 +30,14 @@ pub struct Settings {
     pub login: Option<LoginRoute>,
     /// A route that hands out a token for trials. Development only.
     pub test_token: Option<TestTokenRoute>,
+    /// The route that gives one-time tickets, if there is one.
+    pub ticket: Option<TicketRoute>,
+    /// The API that fills the registry, if there is one.
+    pub api: Option<ApiRoute>,
+    /// Paths with an answer that is always the same, as JSON text.
+    pub fixed: Vec<(String, Bytes)>,
+    /// Routes that publish or read what was kept.
+    pub messages: Vec<MessageRoute>,
     /// The WebSocket endpoints.
     pub endpoints: Vec<EndpointSettings>,
     /// The limits.
@@ -37,8 +53,53 @@ pub struct Settings {
 pub struct LoginRoute {
     /// Its path.
     pub path: String,
+    /// The path where an e-mail address is enough. Development only.
+    pub dev_path: Option<String>,
     /// The largest body it takes, in bytes.
     pub body_bytes_max: usize,
+    /// How the body is written.
+    pub body: LoginBody,
+    /// The field of the body that holds the login; the other one is `password`.
+    pub field: String,
+    /// What the answer's `user` says of the account; without any there is no `user`.
+    pub return_user: Vec<AccountField>,
+    /// Whether the answer says how long the token is good for.
+    pub return_expires_in: bool,
+    /// What somebody reads who is unknown, or whose password is wrong.
+    pub incorrect: String,
+    /// What somebody is told whose password is right and whose account is disabled; `None`: the same as the others.
+    pub disabled: Option<(StatusCode, String)>,
+}
+
+/// How a login's body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginBody {
+    /// As `application/x-www-form-urlencoded`.
+    Form,
+    /// As `application/json`.
+    Json,
+    /// As either, by its `Content-Type`.
+    Any,
+}
+
+/// The API that fills the registry.
+#[derive(Clone, Debug)]
+pub struct ApiRoute {
+    /// What its paths begin with; empty where they begin at the root.
+    pub path: String,
+    /// The largest body it takes, in bytes.
+    pub body_bytes_max: usize,
+    /// How often one address may show a key that is not accepted.
+    pub failed_keys_per_address: Rate,
+}
+
+/// A route that gives one-time tickets.
+#[derive(Clone, Debug)]
+pub struct TicketRoute {
+    /// Its path.
+    pub path: String,
+    /// Whether it is asked by `GET`, as some clients do, and not by `POST`.
+    pub by_get: bool,
 }
 
 /// `GET` of a token for trials.
@@ -59,16 +120,26 @@ impl std::fmt::Debug for TestTokenRoute {
 }
 
 /// One WebSocket endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EndpointSettings {
     /// Its name in logs and metrics.
     pub name: String,
-    /// Its path.
-    pub path: String,
-    /// Where its token may be. Nothing else counts.
+    /// Where it listens.
+    pub target: Target,
+    /// Where its credential may be. Nothing else counts.
     pub credentials: Vec<CredentialSource>,
+    /// The subprotocols that it speaks, for clients that ask for one (RFC 6455 section 1.9).
+    pub subprotocols: Vec<String>,
+    /// The pages that browsers may connect from.
+    pub origins: Origins,
+    /// How long a client may take that shows its credential in its first message.
+    pub credential_timeout: Duration,
     /// Who may enter, and where that leads.
-    pub policy: Policy,
+    pub door: Door,
+    /// How often a right that rests on more than the token is asked for again; never, if none.
+    pub ask_again_every: Option<Duration>,
+    /// How many connections one user may have here, beside the limit on all endpoints together.
+    pub seats: Option<SeatLimit>,
     /// How it says no.
     pub profile: Arc<Profile>,
     /// What it does with a message.
@@ -79,42 +150,121 @@ pub struct EndpointSettings {
     pub message_rate: Rate,
 }
 
-/// A place where a token may be.
+/// A place where a credential may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
-    /// A query parameter of this name.
+    /// A token in the query parameter of this name.
     Query(String),
-    /// `Authorization: Bearer` (RFC 6750 section 2.1).
+    /// A token in `Authorization: Bearer` (RFC 6750 section 2.1).
     Header,
+    /// A token as the subprotocol behind the one of this name, which is the one that is answered.
+    Subprotocol(String),
+    /// A token in base64url behind this name and a dot, among the subprotocols that the client offers.
+    SubprotocolBase64(String),
+    /// A token in the cookie of this name. Browsers send it whoever asks, so an explicit credential goes before it.
+    Cookie(String),
+    /// A one-time ticket in the query parameter of this name.
+    Ticket(String),
+    /// A token in the first message, a JSON object of this type, under `token`.
+    Message(String),
+}
+
+impl CredentialSource {
+    /// Its kind in metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Query(_) => "query",
+            Self::Header => "header",
+            Self::Subprotocol(_) | Self::SubprotocolBase64(_) => "subprotocol",
+            Self::Cookie(_) => "cookie",
+            Self::Ticket(_) => "ticket",
+            Self::Message(_) => "message",
+        }
+    }
+}
+
+/// How many connections one user may have at one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatLimit {
+    /// This many.
+    pub per_user_max: usize,
+    /// What happens to the next one.
+    pub when_full: WhenFull,
+}
+
+/// What happens when a user has all the connections that an endpoint allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The new one is refused.
+    Refuse,
+    /// The oldest one is closed.
+    CloseOldest,
+    /// The one whose parameter of this name is the same is closed, else the new one is refused.
+    /// It is closed even before the limit is reached: a device has one connection.
+    ReplaceSame(String),
 }
 
 /// What an endpoint does with a message.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Behaviour {
-    /// A JSON object is stamped and published to the channel.
-    Broadcast {
-        /// The fields that the server writes.
-        stamps: Vec<StampField>,
-        /// Who receives it.
-        audience: Audience,
-        /// What happens with a frame that is no JSON object.
-        bad_frame: BadFrame,
-        /// Whether `{"type":"ping"}` is answered by a `pong` instead of being published.
-        answer_ping: bool,
-    },
+    /// What its codec says.
+    Converse(Converse),
     /// Text and binary come back as they are. For conformance tools.
     Echo,
+    /// Nothing: whoever comes is told that the endpoint is no longer here, whatever they bring.
+    Gone,
 }
 
-/// What happens with a frame that the endpoint cannot take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadFrame {
-    /// The sender gets an error frame.
-    Error,
-    /// Nothing.
-    Ignore,
-    /// The connection is closed.
-    Close,
+/// Connections that hear each other.
+#[derive(Clone)]
+pub struct Converse {
+    /// What follows from what they say.
+    pub conversation: Arc<Conversation>,
+    /// The board that shows who is there, if there is one.
+    pub board: Option<Arc<SharedBoard>>,
+    /// How many kept messages a newcomer is told.
+    pub history_on_join: u32,
+    /// The text that comes piece by piece, where that is what the channel is for.
+    pub stream: Option<Arc<Streaming>>,
+}
+
+/// Where the text of an endpoint comes from.
+pub struct Streaming {
+    /// All runs of this endpoint.
+    pub streams: Streams,
+    /// Who is asked.
+    pub source: Arc<dyn TextSource>,
+    /// What they are asked.
+    pub request: Template,
+    /// The longest request, in bytes.
+    pub request_bytes_max: usize,
+}
+
+/// A route that publishes or reads what was kept, by the rules of an endpoint.
+#[derive(Clone)]
+pub struct MessageRoute {
+    /// Its name in logs.
+    pub name: String,
+    /// Its path.
+    pub target: Target,
+    /// Who may.
+    pub door: Door,
+    /// What is done there.
+    pub conversation: Arc<Conversation>,
+    /// What it is for.
+    pub does: MessageRouteDoes,
+    /// The largest body, in bytes.
+    pub body_bytes_max: usize,
+}
+
+/// What a route is for.
+#[derive(Clone)]
+pub enum MessageRouteDoes {
+    /// It publishes what is posted: through a template, or as it is.
+    Publish(Option<Arc<Template>>),
+    /// It gives what was kept.
+    History,
 }
 
 /// Limits of everything that a stranger can make grow.

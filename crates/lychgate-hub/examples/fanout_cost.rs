@@ -8,7 +8,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lychgate_hub::{Class, Flushed, Hub, HubConfig, OutboxLimits, Sink, Written};
+use lychgate_hub::{Class, Farewell, Flushed, Hub, HubConfig, OutboxLimits, Sink, Written};
 
 struct NullSink;
 
@@ -17,7 +17,7 @@ impl Sink for NullSink {
         Written::Bytes(slices.iter().map(|slice| slice.len()).sum())
     }
 
-    fn overflowed(&self) -> Bytes {
+    fn farewell(&self, _: Farewell) -> Bytes {
         Bytes::new()
     }
 

@@ -98,6 +98,12 @@ impl ChannelState {
         }
     }
 
+    /// Removes all members and returns them. What is pending must be sealed before.
+    pub(crate) fn take_members(&mut self) -> Vec<Session> {
+        let groups = std::mem::take(&mut self.groups);
+        groups.into_iter().flat_map(|group| group.members).map(|(_, member)| member).collect()
+    }
+
     pub(crate) fn members(&self) -> usize {
         self.groups.iter().map(|group| group.members.len()).sum()
     }

@@ -17,9 +17,10 @@ use crate::batch::Batch;
 use crate::channel::Channel;
 use crate::counters::Tally;
 use crate::hub::Core;
-use crate::outbox::Pushed;
+use crate::outbox::{Outbox, Pushed};
 use crate::session::Session;
 use crate::shard::Shard;
+use crate::sink::Farewell;
 
 /// The consequences of pushes that are not settled yet.
 pub(crate) struct Distribution<'a> {
@@ -89,8 +90,17 @@ impl<'a> Distribution<'a> {
 
     /// Gives `session` its last frame.
     pub(crate) fn push_last(&mut self, session: &Session, frame: Bytes) {
+        self.push_end(session, |outbox, tally| outbox.push_last(frame, tally));
+    }
+
+    /// Gives `session` the last frame that its own sink words.
+    pub(crate) fn push_farewell(&mut self, session: &Session, cause: Farewell) {
+        self.push_end(session, |outbox, tally| outbox.push_farewell(cause, tally));
+    }
+
+    fn push_end(&mut self, session: &Session, push: impl FnOnce(&mut Outbox, &mut Tally)) {
         let mut outbox = session.outbox().lock();
-        outbox.push_last(frame, &mut self.tally);
+        push(&mut outbox, &mut self.tally);
         let list = outbox.list();
         drop(outbox);
         self.follow_up(session, Pushed::Queued, list);

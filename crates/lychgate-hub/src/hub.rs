@@ -96,6 +96,23 @@ impl Core {
         true
     }
 
+    /// Takes everybody out of `channel`, whose lock the caller holds, and keeps them from joining any other.
+    ///
+    /// What is pending must be sealed before.
+    pub(crate) fn evict_all(&self, channel: &Arc<Channel>, state: &mut ChannelState) -> Vec<Session> {
+        let members = state.take_members();
+        for session in &members {
+            let mut memberships = session.memberships().lock();
+            memberships.closed = true;
+            if let Some(position) = memberships.position(channel) {
+                memberships.list.swap_remove(position);
+            }
+        }
+        self.counters.subscriptions.fetch_sub(members.len() as i64, Relaxed);
+        self.retire_if_vacant(channel, state);
+        members
+    }
+
     /// Takes a session that takes no frames any more out of all its channels, for good.
     pub(crate) fn leave_all(&self, session: &Session) {
         self.leave_each(session, |_, _| {});

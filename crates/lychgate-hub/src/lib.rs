@@ -7,6 +7,7 @@
 //!
 //! **Invariant:** a session receives every frame published to a channel between its joining and its leaving,
 //! in the order of publication and once; or it is closed as slow and told so with its last frame.
+//! Whoever is in a channel when it ends receives all that was published to it, and then the last frame of its own sink.
 //! Every queue in here is bounded, and no lock that two sessions share is held while a socket is written.
 //!
 //! **Absent on purpose:** there is no runtime, no clock, no serialisation and no transport.
@@ -30,7 +31,7 @@
 //! 5. a shard (its ready list, its dirty list, its waker).
 //!
 //! Two locks of the same rank are never held together.
-//! [`Encode::encode`], [`Sink::write`] and [`Sink::overflowed`] are called with locks held and must not call the hub.
+//! [`Encode::encode`], [`Sink::write`] and [`Sink::farewell`] are called with locks held and must not call the hub.
 //!
 //! # Example
 //!
@@ -39,7 +40,7 @@
 //! use std::sync::{Arc, Mutex};
 //!
 //! use bytes::Bytes;
-//! use lychgate_hub::{Class, Flushed, Hub, HubConfig, OutboxLimits, Sink, Written};
+//! use lychgate_hub::{Class, Farewell, Flushed, Hub, HubConfig, OutboxLimits, Sink, Written};
 //! # fn name(text: &str) -> lychgate_protocol::channel::ChannelName { text.try_into().expect("a valid name") }
 //!
 //! #[derive(Default)]
@@ -51,7 +52,7 @@
 //!         slices.iter().for_each(|slice| wire.extend_from_slice(slice));
 //!         Written::Bytes(slices.iter().map(|slice| slice.len()).sum())
 //!     }
-//!     fn overflowed(&self) -> Bytes {
+//!     fn farewell(&self, _: Farewell) -> Bytes {
 //!         Bytes::from_static(b"slow;")
 //!     }
 //!     fn finished(&self) {}
@@ -100,4 +101,4 @@ pub use encode::{Class, Encode};
 pub use hub::Hub;
 pub use registrar::{Delivered, Left, Registrar, SubscribeError, Subscription};
 pub use session::{Session, SessionId};
-pub use sink::{Sink, Written};
+pub use sink::{EndCode, Farewell, Sink, Written};

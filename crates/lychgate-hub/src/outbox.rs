@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 use crate::batch::{Batch, Slice};
 use crate::config::OutboxLimits;
 use crate::counters::Tally;
-use crate::sink::{Sink, Written};
+use crate::sink::{Farewell, Sink, Written};
 
 /// What waits for one socket.
 pub(crate) struct Outbox {
@@ -150,6 +150,14 @@ impl Outbox {
         }
     }
 
+    /// Queues the last frame that the sink itself words; an outbox that ends already does not ask for it.
+    pub(crate) fn push_farewell(&mut self, cause: Farewell, tally: &mut Tally) {
+        if self.stage == Stage::Open {
+            let goodbye = self.sink.as_ref().map_or_else(Bytes::new, |sink| sink.farewell(cause));
+            self.push_last(goodbye, tally);
+        }
+    }
+
     /// Writes what waits until the socket takes no more or has had its turn.
     pub(crate) fn write_out(&mut self, tally: &mut Tally) {
         for _ in 0..WRITES_PER_TURN_MAX {
@@ -228,8 +236,7 @@ impl Outbox {
         tally.overflowed += 1;
         self.queue = rest.into_iter().collect();
         self.bytes = rest_bytes;
-        let goodbye = self.sink.as_ref().map_or_else(Bytes::new, |sink| sink.overflowed());
-        self.push_last(goodbye, tally);
+        self.push_farewell(Farewell::Slow, tally);
     }
 
     fn push_whole(&mut self, frame: Bytes, tally: &mut Tally) {

@@ -1,4 +1,4 @@
-//! The capability to decide who receives: subscribe, publish, revoke.
+//! The capability to decide who receives: subscribe, publish, revoke, end.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,6 +10,7 @@ use crate::distribution::Distribution;
 use crate::encode::{Class, Encode};
 use crate::hub::Core;
 use crate::session::{Membership, Session, SessionId};
+use crate::sink::{EndCode, Farewell};
 
 /// Puts sessions into channels and publishes to them.
 #[derive(Clone)]
@@ -18,7 +19,7 @@ pub struct Registrar(Arc<Core>);
 /// The membership of one session in one channel.
 ///
 /// Dropping it changes nothing: it ends by [`Registrar::unsubscribe`], by [`Registrar::revoke`],
-/// or with its session.
+/// or with its session or channel.
 #[derive(Debug)]
 #[must_use = "a membership ends by unsubscribe, not by being dropped"]
 pub struct Subscription {
@@ -133,6 +134,27 @@ impl Registrar {
             state.members()
         });
         Delivered { sessions: members.unwrap_or(0).saturating_sub(usize::from(exclude.is_some())) }
+    }
+
+    /// Ends `channel` and every session in it; returns how many were in it.
+    ///
+    /// Each of them receives what was published before, then the last frame that its own sink words, and nothing more.
+    /// To those who publish, join or leave, the end is one step: whoever joins after it finds a channel without members.
+    /// A member of other channels leaves those as well, and is owed what was published to them until then.
+    pub fn end_channel(&self, channel: &ChannelName, code: EndCode) -> usize {
+        let mut distribution = Distribution::new(&self.0);
+        let ended = self.with_channel(channel, |found, state| {
+            found.seal(state, &mut distribution);
+            self.0.evict_all(found, state)
+        });
+        let ended = ended.unwrap_or_default();
+        // Two channels are never locked together, so the other ones follow. No member can join any meanwhile,
+        // and none has its last frame before it has what they owe it.
+        for session in &ended {
+            self.0.seal_and_leave_all(session, &mut distribution);
+            distribution.push_farewell(session, Farewell::Ended(code));
+        }
+        ended.len()
     }
 
     /// Number of sessions in `channel`.

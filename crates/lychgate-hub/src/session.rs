@@ -80,7 +80,7 @@ impl Session {
         self.0.outbox.lock().is_blocked()
     }
 
-    /// Whether no frame is taken any more: it was finished, overflowed, closed, or its peer is away.
+    /// Whether no frame is taken any more: it was finished, overflowed, ended with a channel, closed, or its peer is away.
     ///
     /// Frames queued before may still wait; [`Sink::finished`] tells when they are written.
     pub fn is_finished(&self) -> bool {
@@ -125,7 +125,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{Flushed, Hub, HubConfig, Written};
+    use crate::{Farewell, Flushed, Hub, HubConfig, Written};
 
     struct Deaf;
 
@@ -134,7 +134,7 @@ mod tests {
             Written::Blocked
         }
 
-        fn overflowed(&self) -> Bytes {
+        fn farewell(&self, _: Farewell) -> Bytes {
             Bytes::new()
         }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 /// Where the bytes of one session go.
 ///
 /// The gateway's sockets implement it, and so does the simulator.
-/// [`write`](Sink::write) and [`overflowed`](Sink::overflowed) are called with locks held, the session's own among them:
+/// [`write`](Sink::write) and [`farewell`](Sink::farewell) are called with locks held, the session's own among them:
 /// an implementation must neither wait nor panic nor call the hub.
 pub trait Sink: Send + Sync {
     /// Writes as much of `slices`, in order, as is taken at once, and never waits.
@@ -17,17 +17,29 @@ pub trait Sink: Send + Sync {
     /// Calls for one session never overlap.
     fn write(&self, slices: &[IoSlice<'_>]) -> Written;
 
-    /// The outbox was full: returns the close frame to send last.
+    /// The hub ends the session: returns the close frame to send last.
     ///
-    /// What waited is dropped, except the rest of a frame that is partly on the wire.
-    /// It is called at most once.
-    fn overflowed(&self) -> Bytes;
+    /// It is called at most once, and not for a session that ends already.
+    fn farewell(&self, cause: Farewell) -> Bytes;
 
     /// Everything up to and with the last frame has been written.
     ///
     /// It is called at most once, without locks, and not at all for a session that is gone or closed before.
     fn finished(&self);
 }
+
+/// Why the hub ends a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// Its outbox was full. What waited is dropped, except the rest of a frame that is partly on the wire.
+    Slow,
+    /// A channel that it was in has ended. What waited is still written.
+    Ended(EndCode),
+}
+
+/// Why a channel ended, in the words of whoever ended it. The numbers mean nothing to the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EndCode(pub u8);
 
 /// What a socket took of the slices it was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,13 +10,14 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use lychgate_hub::{
-    Class, Delivered, Drain, Flushed, Hub, HubConfig, OutboxLimits, Registrar, SendError, Session, Sink,
-    SubscribeError, Written,
+    Class, Delivered, Drain, EndCode, Farewell, Flushed, Hub, HubConfig, OutboxLimits, Registrar, SendError, Session,
+    Sink, SubscribeError, Written,
 };
 use lychgate_protocol::channel::ChannelName;
 
 /// A socket that writes down each write on its own and takes as many bytes as there is room.
 struct Tape {
+    name: usize,
     writes: Mutex<Vec<String>>,
     room: Mutex<usize>,
     finished: AtomicUsize,
@@ -35,8 +36,11 @@ impl Sink for Tape {
         Written::Bytes(taken)
     }
 
-    fn overflowed(&self) -> Bytes {
-        Bytes::from_static(b"[slow]")
+    fn farewell(&self, cause: Farewell) -> Bytes {
+        match cause {
+            Farewell::Slow => Bytes::from_static(b"[slow]"),
+            Farewell::Ended(code) => Bytes::from(format!("[{}:{}]", self.name, code.0)),
+        }
     }
 
     fn finished(&self) {
@@ -54,16 +58,19 @@ struct Bench {
     registrar: Registrar,
     drain: Drain,
     room: ChannelName,
+    opened: AtomicUsize,
 }
 
 impl Bench {
     fn new(shards: usize, batch_bytes_max: usize) -> Self {
         let (registrar, drain) = Hub::new(HubConfig { shards, batch_bytes_max });
-        Self { registrar, drain, room: "room".parse().unwrap() }
+        Self { registrar, drain, room: "room".parse().unwrap(), opened: AtomicUsize::new(0) }
     }
 
     fn open(&self, limits: OutboxLimits, room: usize) -> (Session, Arc<Tape>) {
-        let tape = Arc::new(Tape { writes: Mutex::default(), room: Mutex::new(room), finished: AtomicUsize::new(0) });
+        let name = self.opened.fetch_add(1, Ordering::SeqCst);
+        let (writes, room) = (Mutex::default(), Mutex::new(room));
+        let tape = Arc::new(Tape { name, writes, room, finished: AtomicUsize::new(0) });
         (self.drain.open(limits, tape.clone()), tape)
     }
 
@@ -189,6 +196,66 @@ fn finish_queues_the_last_frame_even_if_the_outbox_is_full() {
     *tape.room.lock().unwrap() = usize::MAX;
     bench.drain.writable(&session);
     assert_eq!((tape.text().as_str(), tape.finished.load(Ordering::SeqCst)), ("aaa;[bye]", 1));
+}
+
+#[test]
+fn the_end_of_a_channel_comes_behind_all_that_was_published_and_each_member_hears_its_own() {
+    let bench = Bench::new(2, 65_536);
+    let elsewhere: ChannelName = "elsewhere".parse().unwrap();
+    let members = [bench.member(0), bench.member(1), bench.member(0)];
+    let (stranger, stays) = bench.open(OutboxLimits::default(), usize::MAX);
+    for session in [&members[2].0, &stranger] {
+        let _stays = bench.registrar.subscribe(session, &elsewhere, Class(0)).unwrap();
+    }
+    bench.publish("a");
+    bench.tick();
+    bench.publish("b");
+    bench.registrar.publish(&elsewhere, 1, &|_: Class, _: u64, out: &mut Vec<u8>| out.push(b'!'), None);
+    assert_eq!(bench.registrar.end_channel(&bench.room, EndCode(7)), 3);
+    assert_eq!(bench.publish("late").sessions, 0);
+    for (session, _) in &members {
+        assert_eq!(bench.drain.send(session, Bytes::from_static(b"late")), Err(SendError::Finished));
+        let again = bench.registrar.subscribe(session, &bench.room, Class(0));
+        assert_eq!(again.unwrap_err(), SubscribeError::Finished);
+    }
+    bench.tick();
+    let texts = members.each_ref().map(|(_, tape)| tape.text());
+    assert_eq!(texts, ["a/0;b/0;[0:7]", "a/1;b/1;[1:7]", "a/0;b/0;![2:7]"]);
+    assert!(members.iter().all(|(_, tape)| tape.finished.load(Ordering::SeqCst) == 1));
+    assert_eq!((stays.text().as_str(), bench.registrar.members(&elsewhere)), ("!", 1));
+    assert_eq!((bench.drain.stats().channels, bench.drain.stats().subscriptions), (1, 1));
+
+    assert_eq!(bench.registrar.end_channel(&bench.room, EndCode(7)), 0, "a channel without members has no end");
+    let (_, next) = bench.member(0);
+    bench.publish("c");
+    bench.tick();
+    assert_eq!(next.text(), "c/0;", "the name is free for those who come later");
+}
+
+#[test]
+fn the_end_of_a_channel_is_queued_beyond_the_limits_and_a_session_has_one_end() {
+    let bench = Bench::new(1, 65_536);
+    let limits = OutboxLimits { bytes_max: 4, slices_max: 1 };
+    let tapes = [("a", 1), ("aa", 1), ("a", 3)].map(|(text, room)| {
+        let (session, tape) = bench.open(limits, room);
+        let channel: ChannelName = format!("room{}", tape.name).parse().unwrap();
+        let _stays = bench.registrar.subscribe(&session, &channel, Class(0)).unwrap();
+        let frame = |_: Class, _: u64, out: &mut Vec<u8>| out.extend_from_slice(format!("{text}/;").as_bytes());
+        bench.registrar.publish(&channel, 1, &frame, None);
+        bench.tick();
+        if text == "aa" {
+            bench.registrar.publish(&channel, 2, &frame, None);
+        }
+        bench.registrar.end_channel(&channel, EndCode(1));
+        bench.drain.finish(&session, Bytes::from_static(b"[bye]"));
+        *tape.room.lock().unwrap() = usize::MAX;
+        bench.drain.writable(&session);
+        bench.tick();
+        tape
+    });
+    let texts = tapes.each_ref().map(|tape| tape.text());
+    assert_eq!(texts, ["a/;[0:1]", "aa/;[slow]", "a/;[2:1]"]);
+    assert!(tapes.iter().all(|tape| tape.finished.load(Ordering::SeqCst) == 1));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
-use lychgate_hub::{Class, Drain, Hub, HubConfig, OutboxLimits, Registrar, Session, Sink, Written};
+use lychgate_hub::{Class, Drain, Farewell, Hub, HubConfig, OutboxLimits, Registrar, Session, Sink, Written};
 use lychgate_protocol::channel::ChannelName;
 
 const SHARDS: usize = 2;
@@ -84,7 +84,7 @@ impl Sink for Socket {
         Written::Bytes(taken)
     }
 
-    fn overflowed(&self) -> Bytes {
+    fn farewell(&self, _: Farewell) -> Bytes {
         panic!("the limits of this test are out of reach");
     }
 

@@ -1,13 +1,20 @@
 //! The decision at the gate: who is it, where may it go, and until when.
+//!
+//! The order is fixed: credential, user, what the path names, and only then the right to it.
+//! So a stranger learns nothing of what exists, and every connection costs at most one look-up of each kind.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_token::{Refusal, Token, Verifier};
 
-use crate::policy::{Permit, Policy};
+use crate::grants::Grants;
+use crate::identity::{IdentityRule, Unidentified};
+use crate::policy::{Denied, Parameters, Permit, Policy};
 use crate::ports::clock::{Clock, UnixMicros};
-use crate::principal::Principal;
+use crate::proof::Proof;
+use crate::target::BadParameter;
+use crate::ticket_office::{Ticket, TicketOffice, TicketRefused};
 
 /// How long after `exp` a socket may still be open, in seconds. Part of what the product promises.
 const CLOSE_AFTER_EXPIRY_S: u64 = 5;
@@ -15,47 +22,163 @@ const CLOSE_AFTER_EXPIRY_S: u64 = 5;
 /// Two seconds are kept back: for the sweep that closes sockets, and for a machine that is busy when it should run.
 const GRACE_S: u64 = CLOSE_AFTER_EXPIRY_S - 2;
 
+/// What somebody brings to be let in.
+#[derive(Debug)]
+pub enum Credential {
+    /// A token.
+    Token(Token),
+    /// A ticket that stands in for one.
+    Ticket(Ticket),
+}
+
+/// Whom an endpoint lets in, and where that leads.
+#[derive(Clone)]
+pub struct Door {
+    /// Who somebody is.
+    pub identity: IdentityRule,
+    /// Where they may go.
+    pub policy: Policy,
+}
+
+impl Door {
+    /// Whether the answer rests on more than the token, so that it may change while a socket is open.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.policy.is_asked() || self.identity.lookup.is_some()
+    }
+}
+
 /// Somebody who may come in.
 #[derive(Debug)]
 pub struct Admitted {
     /// Who, and where to.
     pub permit: Permit,
-    /// How long the socket may stay; `None` if the token never expires.
+    /// How long the socket may stay; `None` if the credential never expires.
     pub ends_in: Option<Duration>,
+}
+
+/// Why somebody stays outside.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The credential.
+    #[error(transparent)]
+    Credential(#[from] Refusal),
+    /// Who they are, or are not.
+    #[error(transparent)]
+    Unidentified(#[from] Unidentified),
+    /// The right.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Tickets cannot be looked up now.
+    #[error(transparent)]
+    Tickets(TicketRefused),
+}
+
+impl Refused {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Credential(refusal) => refusal.code(),
+            Self::Unidentified(Unidentified::Required) => "required",
+            Self::Unidentified(Unidentified::NoUser) => "user",
+            Self::Unidentified(Unidentified::Inactive) => "inactive",
+            Self::Unidentified(Unidentified::Mismatch) => "mismatch",
+            Self::Denied(Denied::NotFound) => "not_found",
+            Self::Denied(Denied::NotOwner) => "not_owner",
+            Self::Denied(Denied::Forbidden) => "forbidden",
+            Self::Unidentified(Unidentified::Unknown(_)) | Self::Denied(Denied::Unknown(_)) | Self::Tickets(_) => {
+                "lookup"
+            }
+        }
+    }
+}
+
+impl From<TicketRefused> for Refused {
+    fn from(refused: TicketRefused) -> Self {
+        match refused {
+            TicketRefused::Credential(refusal) => Self::Credential(refusal),
+            other => Self::Tickets(other),
+        }
+    }
 }
 
 /// Checks credentials. Shared by all endpoints; cheap to clone.
 #[derive(Clone)]
 pub struct Admission {
     verifier: Arc<Verifier>,
+    tickets: Option<Arc<TicketOffice>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Admission {
-    /// An admission that trusts what `verifier` trusts.
+    /// An admission that trusts what `verifier` trusts, and the tickets of an office.
     #[must_use]
-    pub fn new(verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Self {
-        Self { verifier, clock }
+    pub fn new(verifier: Arc<Verifier>, tickets: Option<Arc<TicketOffice>>, clock: Arc<dyn Clock>) -> Self {
+        Self { verifier, tickets, clock }
     }
 
-    /// Lets the bearer of `token` in by `policy`, or says which check failed.
+    /// Lets the bearer of `credential` in by `door`, or says which check failed first.
     ///
     /// # Errors
     ///
-    /// The first [`Refusal`]; [`Refusal::Missing`] when there is no token at all.
-    pub fn admit(&self, token: Option<&Token>, policy: &Policy) -> Result<Admitted, Refusal> {
-        let token = token.ok_or(Refusal::Missing)?;
+    /// [`Refused`]. A credential that is there and bad is never treated as none.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call did nothing, except that a ticket may have been used up.
+    pub async fn admit(
+        &self,
+        credential: Option<&Credential>,
+        door: &Door,
+        parameters: Result<Parameters, BadParameter>,
+    ) -> Result<Admitted, Refused> {
         let now = self.clock.now();
-        let claims = self.verifier.verify(token, now.seconds())?;
-        let ends_in = match claims.exp {
+        let Some(credential) = credential else {
+            let visitor = match door.identity.anonymous {
+                Some(_) => door.identity.visitor(parameters.as_ref().ok())?,
+                None => return Err(Refusal::Missing.into()),
+            };
+            let parameters = parameters.map_err(|_| Denied::NotFound)?;
+            let permit = door.policy.permit(visitor, parameters, &Grants::default()).await?;
+            return Ok(Admitted { permit, ends_in: None });
+        };
+        let proof = match credential {
+            Credential::Token(token) => Proof::of_claims(&self.verifier.verify(token, now.seconds())?),
+            Credential::Ticket(ticket) => match &self.tickets {
+                Some(office) => office.redeem(ticket).await?,
+                None => return Err(Refusal::Malformed.into()),
+            },
+        };
+        let ends_in = match proof.exp {
             None => None,
             Some(exp) => Some(ends_in(exp, now).ok_or(Refusal::Expired { exp, now: now.seconds() })?),
         };
-        let principal = Principal::from_verified_subject(&claims.sub);
-        Ok(Admitted { permit: policy.permit(principal), ends_in })
+        let principal = door.identity.identify(&proof).await?;
+        let parameters = parameters.map_err(|_| Denied::NotFound)?;
+        door.identity.compare(&principal, &parameters)?;
+        let permit = door.policy.permit(principal, parameters, &proof.grants).await?;
+        Ok(Admitted { permit, ends_in })
+    }
+
+    /// Asks again whether the holder of `permit` may stay, with the same look-ups as at the door.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], also when nobody can be asked.
+    pub async fn ask_again(&self, permit: &Permit, door: &Door) -> Result<(), Refused> {
+        let principal = permit.principal();
+        if !principal.is_anonymous() && door.identity.lookup.is_some() {
+            let proof = Proof::of_subject(principal.subject());
+            door.identity.identify(&proof).await?;
+        }
+        if door.policy.is_asked() {
+            let parameters = permit.parameters().into();
+            door.policy.permit(principal.clone(), parameters, &Grants::default()).await?;
+        }
+        Ok(())
     }
 }
-
 /// How long a socket whose token ends at `exp` may stay, or `None` if it must not start at all.
 ///
 /// A token that is past `exp` but within the leeway enters for the rest of the grace time,

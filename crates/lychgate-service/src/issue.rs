@@ -5,14 +5,37 @@ use std::sync::Arc;
 use lychgate_token::{MintFault, Minter, NewClaims, Token};
 use uuid::Uuid;
 
+use crate::accounts::AccountField;
 use crate::ports::clock::Clock;
 use crate::ports::users::User;
 
 /// Mints this server's own tokens.
 pub struct Issuer {
     minter: Minter,
+    shape: TokenShape,
     lifetime_s: u64,
     clock: Arc<dyn Clock>,
+}
+
+/// What our tokens say of their users.
+#[derive(Clone, Debug, Default)]
+pub struct TokenShape {
+    /// What becomes `sub`.
+    pub subject: Subject,
+    /// Further claims, each under its field's name; a claim of which the account has nothing is left out.
+    pub claims: Vec<AccountField>,
+}
+
+/// What of an account becomes `sub`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subject {
+    /// The name.
+    #[default]
+    Name,
+    /// The id, as text.
+    Id,
+    /// The e-mail address as it was given.
+    Email,
 }
 
 /// A fresh token.
@@ -24,25 +47,54 @@ pub struct Issued {
     pub expires_in_s: u64,
 }
 
+/// Why somebody got no token.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueRefused {
+    /// Tokens name their users by e-mail address, and this account has none.
+    #[error("tokens carry the e-mail address as their subject, and this account has none")]
+    NoEmail,
+    /// The token could not be made.
+    #[error(transparent)]
+    Mint(#[from] MintFault),
+}
+
 impl Issuer {
-    /// An issuer whose tokens live for `lifetime_s` seconds.
+    /// An issuer whose tokens look like `shape` and live for `lifetime_s` seconds.
     ///
     /// The same figure is the token's `exp`, the answer's `expires_in` and, through `exp`, the end of the socket.
     #[must_use]
-    pub const fn new(minter: Minter, lifetime_s: u64, clock: Arc<dyn Clock>) -> Self {
-        Self { minter, lifetime_s, clock }
+    pub const fn new(minter: Minter, shape: TokenShape, lifetime_s: u64, clock: Arc<dyn Clock>) -> Self {
+        Self { minter, shape, lifetime_s, clock }
     }
 
-    /// A token for `user`, whose name becomes `sub`, with a session and a token id of its own.
+    /// A token for `user`, with a session and a token id of its own.
     ///
     /// # Errors
     ///
-    /// [`MintFault`] when the key cannot sign, which a start-up check rules out.
-    pub fn issue(&self, user: &User) -> Result<Issued, MintFault> {
-        let sid = Uuid::new_v4().simple().to_string();
-        let jti = Uuid::new_v4().simple().to_string();
-        let claims = NewClaims { lifetime_s: Some(self.lifetime_s), ..NewClaims::session(&user.name, &sid, &jti) };
+    /// See [`IssueRefused`]. A key that cannot sign is ruled out by a start-up check;
+    /// what is left of [`IssueRefused::Mint`] is an account with more in its claims than a token may hold.
+    pub fn issue(&self, user: &User) -> Result<Issued, IssueRefused> {
+        let claims = NewClaims { lifetime_s: Some(self.lifetime_s), ..self.shape.claims_of(user)? };
         let token = self.minter.mint(&claims, self.clock.now().seconds())?;
         Ok(Issued { token, expires_in_s: self.lifetime_s })
+    }
+}
+
+impl TokenShape {
+    /// What a token of `user` says, in a session of its own; the lifetime is still to be set.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueRefused::NoEmail`].
+    pub fn claims_of(&self, user: &User) -> Result<NewClaims, IssueRefused> {
+        let subject = match self.subject {
+            Subject::Name => user.name.clone(),
+            Subject::Id => user.id.to_string(),
+            Subject::Email => user.email.clone().ok_or(IssueRefused::NoEmail)?,
+        };
+        let claims = self.claims.iter().map(|field| (field.name().to_owned(), field.value(user)));
+        let extra = claims.filter(|(_, value)| !value.is_null()).collect();
+        let (sid, jti) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
+        Ok(NewClaims { extra, ..NewClaims::session(&subject, &sid, &jti) })
     }
 }

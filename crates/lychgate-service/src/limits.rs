@@ -112,6 +112,19 @@ impl<K: Hash + Eq> KeyedRate<K> {
         buckets.by_key.entry(key).or_default().take(self.rate, now_ms)
     }
 
+    /// Says whether an event of `key` would be refused now, and takes none: where only failures count.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryAfter`] when the key's bucket is empty.
+    pub fn check(&self, key: &K, now_ms: u64) -> Result<(), RetryAfter> {
+        let buckets = self.buckets.lock();
+        let is_newcomer = !buckets.by_key.contains_key(key) && buckets.by_key.len() >= self.keys_max;
+        let mut bucket =
+            if is_newcomer { buckets.newcomers } else { buckets.by_key.get(key).copied().unwrap_or_default() };
+        bucket.take(self.rate, now_ms)
+    }
+
     /// Gives one event of `key` back, as after a login that succeeded.
     pub fn give_back(&self, key: &K) {
         if let Some(bucket) = self.buckets.lock().by_key.get_mut(key) {
@@ -164,6 +177,21 @@ mod tests {
         assert!(keyed.take("a", 0).is_err());
         keyed.give_back(&"a");
         assert_eq!(keyed.take("a", 0), Ok(()));
+    }
+
+    #[test]
+    fn a_check_takes_nothing_and_says_what_a_take_would() {
+        let keyed = KeyedRate::new(Rate::new(1, 1_000, 1), 1);
+        for _ in 0..3 {
+            assert_eq!(keyed.check(&"a", 0), Ok(()));
+        }
+        assert_eq!(keyed.keys(), 0, "nobody is remembered for having asked");
+        assert_eq!(keyed.take("a", 0), Ok(()));
+        assert_eq!(keyed.check(&"a", 0), Err(RetryAfter { millis: 1_000 }));
+        assert_eq!(keyed.check(&"a", 1_000), Ok(()));
+        assert_eq!(keyed.check(&"b", 0), Ok(()), "a newcomer's bucket is its own as long as there is room");
+        assert_eq!(keyed.take("b", 0), Ok(()), "and the newcomers' when there is none");
+        assert!(keyed.check(&"c", 0).is_err());
     }
 
     #[test]

@@ -27,8 +27,10 @@ pub enum Audience {
 /// What the server writes into a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StampValue {
-    /// The principal's subject, as a JSON string.
+    /// What the principal is called, as a JSON string.
     UserName,
+    /// The principal's id, as a JSON string.
+    UserId,
     /// Unix time in seconds with a fraction, as a JSON number.
     NowUnix,
     /// RFC 3339 time in UTC, as a JSON string.
@@ -132,7 +134,8 @@ impl Publisher {
 /// The value of a field, as JSON.
 fn render(value: StampValue, permit: &Permit, now: UnixMicros) -> RawJson<'static> {
     match value {
-        StampValue::UserName => RawJson::string(permit.principal().subject()),
+        StampValue::UserName => RawJson::string(permit.principal().name()),
+        StampValue::UserId => RawJson::string(permit.principal().id()),
         // A double holds today's microseconds exactly enough: it is off by a quarter of one at most.
         StampValue::NowUnix => RawJson::float(now.0 as f64 / 1e6),
         StampValue::NowIso => {

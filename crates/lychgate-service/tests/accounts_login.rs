@@ -139,6 +139,11 @@ async fn only_the_right_password_tells_that_an_account_is_disabled() {
     world.hashes.take_log();
     assert!(matches!(world.login("ada", "right").await, Err(LoginRefused::Disabled)));
     assert_eq!(world.hashes.take_log(), [HashWork::Verify(BCRYPT_12)], "its hash is left as it is");
+    world.users.insert(&user("bob", HashKind::POLICY, "another")).await.expect("it can be stored");
+    assert!(matches!(world.login("ada", "wrong").await, Err(LoginRefused::BadCredentials)));
+    let of_a_failure = kinds_of(&world.hashes.take_log());
+    assert!(matches!(world.login("ada", "right").await, Err(LoginRefused::Disabled)));
+    assert_eq!(kinds_of(&world.hashes.take_log()), of_a_failure, "the time tells less than the answer may");
     world.users.set_active(UserId(1), true).await.expect("memory answers");
     world.login("ada", "right").await.expect("enabled, it logs in");
 }

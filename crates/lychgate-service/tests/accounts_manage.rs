@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use lychgate_service::accounts::{
-    Accounts, ChangeRefused, CreateRefused, Hashing, HashingLimits, LoginField, LoginRequest, NewAccount,
-    PAGE_USERS_MAX, PasswordRule, SetPasswordRefused, WeakPassword, barred_stems,
+    Accounts, AttributesRefused, ChangeRefused, CreateRefused, Hashing, HashingLimits, LoginField, LoginRequest,
+    NewAccount, PAGE_USERS_MAX, PasswordRule, SetPasswordRefused, WeakPassword, barred_stems,
 };
 use lychgate_service::ports::StoreError;
 use lychgate_service::ports::clock::{Clock, UnixMicros};
-use lychgate_service::ports::users::{HashKind, NameFault, UserId, Users};
+use lychgate_service::ports::users::{
+    AttributeChange, Attributes, AttributesFault, HashKind, NameFault, UserId, Users,
+};
 use lychgate_service::testing::{Fault, MemoryUsers, QuickHashes, new_user};
 
 struct At(u64);
@@ -206,4 +208,34 @@ async fn accounts_are_enabled_disabled_shown_and_listed() {
         users.insert(&new_user(&format!("more {n}"))).await.unwrap();
     }
     assert_eq!(accounts.list(None, u32::MAX).await.unwrap().users.len(), PAGE_USERS_MAX as usize);
+}
+
+fn change(name: &str, value: impl Into<serde_json::Value>) -> AttributeChange {
+    AttributeChange { name: name.to_owned(), value: Some(value.into()) }
+}
+
+#[tokio::test]
+async fn a_change_of_attributes_loses_none_that_another_makes_meanwhile() {
+    let (users, _, accounts) = world();
+    let ada = users.insert(&new_user("ada")).await.expect("memory answers").id;
+    users.before_next_write(move |users| {
+        let theirs = Attributes::from_json(r#"{"theirs":1,"both":1}"#).expect("an object");
+        let set = async { users.set_attributes(ada, &Attributes::default(), &theirs).await };
+        assert!(futures_util::FutureExt::now_or_never(set).expect("memory does not wait").expect("memory answers"));
+    });
+    let changes = [change("ours", 2), change("both", 2)];
+    let user = accounts.change_attributes(ada, &changes).await.expect("it is tried again");
+    let all = Attributes::from_json(r#"{"theirs":1,"ours":2,"both":2}"#).expect("an object");
+    assert_eq!(user.attributes, all);
+    assert_eq!(users.find_by_id(ada).await.expect("memory answers").expect("ada is there"), user);
+
+    let bad = [change("ours", 3), change("id", 3)];
+    let refused = accounts.change_attributes(ada, &bad).await;
+    assert!(matches!(refused, Err(AttributesRefused::Attributes(AttributesFault::Name))), "{refused:?}");
+    assert_eq!(users.find_by_id(ada).await.expect("memory answers").expect("ada is there").attributes, all);
+    let unknown = accounts.change_attributes(UserId(9), &changes).await;
+    assert!(matches!(unknown, Err(AttributesRefused::Unknown)), "{unknown:?}");
+    users.set_fault(Some(Fault::Unavailable));
+    let failed = accounts.change_attributes(ada, &changes).await;
+    assert!(matches!(failed, Err(AttributesRefused::Store(StoreError::Unavailable(_)))), "{failed:?}");
 }

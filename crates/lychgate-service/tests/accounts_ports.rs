@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lychgate_service::ports::keys::{Keys, StoredKey};
 use lychgate_service::ports::users::{
-    BCRYPT_COST_MAX, Email, HashKind, NameFault, NotAHashKind, NotAUserId, PasswordHash, UserId, UserName, Users,
+    Attributes, AttributesFault, BCRYPT_COST_MAX, Email, HashKind, NameFault, NotAHashKind, NotAUserId, PasswordHash,
+    UserId, UserName, Users,
 };
 use lychgate_service::testing::{MemoryKeys, MemoryUsers, keys_conformance, users_conformance};
 
@@ -16,6 +17,60 @@ async fn users_in_memory_keep_the_contract() {
 #[tokio::test]
 async fn keys_in_memory_keep_the_contract() {
     keys_conformance(async || Arc::new(MemoryKeys::default()) as Arc<dyn Keys>).await;
+}
+
+#[test]
+fn attributes_are_taken_and_refused() {
+    let long_name = "n".repeat(64);
+    let text = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - r#"{"a":""}"#.len()));
+    let many = |count: usize| {
+        let all: Vec<_> = (0..count).map(|n| format!("\"a{n}\":{n}")).collect();
+        format!("{{{}}}", all.join(","))
+    };
+    for good in [
+        "{}",
+        " { } ",
+        r#"{"a":"","b":true,"c":-0.5,"d":18446744073709551615}"#,
+        r#"{"display_name":"Ä 🦁 \"q\" </script>","x-y_Z9":1e300}"#,
+        &format!("{{\"{long_name}\":1}}"),
+        &text(4_096),
+        &many(64),
+    ] {
+        let attributes = Attributes::from_json(good).unwrap_or_else(|fault| panic!("{good}: {fault}"));
+        let again = Attributes::from_json(&attributes.to_json());
+        assert_eq!(again, Ok(attributes), "{good}: what is written is read");
+    }
+    for (bad, fault) in [
+        ("", AttributesFault::NoObject),
+        ("null", AttributesFault::NoObject),
+        ("[]", AttributesFault::NoObject),
+        (r#"{"a":1}x"#, AttributesFault::NoObject),
+        (r#"{"a":1e999}"#, AttributesFault::NoObject),
+        (r#"{"":1}"#, AttributesFault::Name),
+        (r#"{"1a":1}"#, AttributesFault::Name),
+        (r#"{"__proto__":1}"#, AttributesFault::Name),
+        (r#"{"a.b":1}"#, AttributesFault::Name),
+        (r#"{"ä":1}"#, AttributesFault::Name),
+        (r#"{"id":1}"#, AttributesFault::Name),
+        (r#"{"n\u0061me":"root"}"#, AttributesFault::Name),
+        (r#"{"username":"root"}"#, AttributesFault::Name),
+        (r#"{"email":"root"}"#, AttributesFault::Name),
+        (r#"{"active":true}"#, AttributesFault::Name),
+        (&format!("{{\"{long_name}x\":1}}"), AttributesFault::Name),
+        (r#"{"a":null}"#, AttributesFault::Value),
+        (r#"{"a":[]}"#, AttributesFault::Value),
+        (r#"{"a":{}}"#, AttributesFault::Value),
+        (r#"{"a":"\u0000"}"#, AttributesFault::Value),
+        (r#"{"a":"\u009b"}"#, AttributesFault::Value),
+        (r#"{"a":1,"a":1}"#, AttributesFault::Twice),
+        (r#"{"a":1,"\u0061":2}"#, AttributesFault::Twice),
+        (&text(4_097), AttributesFault::Long),
+        (&many(65), AttributesFault::Many),
+    ] {
+        assert_eq!(Attributes::from_json(bad), Err(fault), "{bad}");
+    }
+    let secret = Attributes::from_json(r#"{"note":"private"}"#).expect("an object");
+    assert_eq!(format!("{secret:?}"), "Attributes(1, redacted)");
 }
 
 #[test]

@@ -1,11 +1,14 @@
-//! Users and keys on disk.
+//! What this server keeps on disk, and what the application's own database says of rights.
 //!
 //! **Invariant:** what a write reports as done outlives a crash of the program and of the machine.
 //!
 //! **Absent on purpose:** no type of the database library leaves this crate;
 //! the ports of `lychgate-service` say what it does.
 
+pub mod application;
 pub mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use sqlite::{OpenError, SqliteStore};
 

@@ -3,10 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures_util::future::join_all;
+use lychgate_service::ports::api_keys::ApiKeys;
 use lychgate_service::ports::keys::Keys;
+use lychgate_service::ports::messages::Messages;
 use lychgate_service::ports::readiness::Readiness;
+use lychgate_service::ports::registry::Registry;
+use lychgate_service::ports::tickets::{StoredTicket, Tickets};
 use lychgate_service::ports::users::Users;
-use lychgate_service::testing::{keys_conformance, users_conformance};
+use lychgate_service::testing::{
+    api_keys_conformance, keys_conformance, messages_conformance, registry_conformance, tickets_conformance,
+    users_conformance,
+};
 use lychgate_store::SqliteStore;
 
 /// Opens files of their own, one after the other.
@@ -52,6 +60,75 @@ async fn users_in_a_file() {
 async fn keys_in_a_file() {
     let files = Files::new();
     keys_conformance(async || files.next().await as Arc<dyn Keys>).await;
+}
+
+#[tokio::test]
+async fn tickets_in_memory() {
+    tickets_conformance(async || in_memory().await as Arc<dyn Tickets>).await;
+}
+
+#[tokio::test]
+async fn api_keys_in_memory() {
+    api_keys_conformance(async || in_memory().await as Arc<dyn ApiKeys>).await;
+}
+
+#[tokio::test]
+async fn the_registry_in_memory() {
+    registry_conformance(async || in_memory().await as Arc<dyn Registry>).await;
+}
+
+#[tokio::test]
+async fn messages_in_memory() {
+    messages_conformance(async || {
+        let store = in_memory().await;
+        (store.clone() as Arc<dyn Messages>, store as Arc<dyn Users>)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_in_a_file() {
+    let files = Files::new();
+    tickets_conformance(async || files.next().await as Arc<dyn Tickets>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn api_keys_in_a_file() {
+    let files = Files::new();
+    api_keys_conformance(async || files.next().await as Arc<dyn ApiKeys>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_registry_in_a_file() {
+    let files = Files::new();
+    registry_conformance(async || files.next().await as Arc<dyn Registry>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_in_a_file() {
+    let files = Files::new();
+    messages_conformance(async || {
+        let store = files.next().await;
+        (store.clone() as Arc<dyn Messages>, store as Arc<dyn Users>)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_stores_on_one_file_give_a_ticket_out_once() {
+    let files = Files::new();
+    let url = format!("sqlite:{}", files.folder.path().join("shared.db").display());
+    let stores = [
+        lychgate_store::open(&url).await.expect("it opens"),
+        lychgate_store::open(&url).await.expect("it opens a second time"),
+    ];
+    for n in 0..8 {
+        let ticket = StoredTicket { hash: [n; 32], claims: "{}".into(), expires_at_s: 30 };
+        stores[0].put(&ticket, 0).await.expect("a ticket can be put");
+        let answers = join_all((0..32).map(|at| stores[at % 2].take(&ticket.hash, 0))).await;
+        let taken = answers.into_iter().filter(|answer| answer.as_ref().expect("asking works").is_some());
+        assert_eq!(taken.count(), 1, "round {n}");
+    }
 }
 
 #[tokio::test]

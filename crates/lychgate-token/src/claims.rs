@@ -61,6 +61,12 @@ impl fmt::Debug for Claims {
 /// The claims whose meaning RFC 7519 or this crate fixes; nobody else may write them.
 pub(crate) const REGISTERED: [&str; 8] = ["sub", "exp", "iat", "nbf", "iss", "aud", "jti", "sid"];
 
+/// Whether a claim has a meaning that is fixed, so that no application may write it.
+#[must_use]
+pub fn is_registered_claim(name: &str) -> bool {
+    REGISTERED.contains(&name)
+}
+
 /// Checks the claims of a token whose signature a key of `profile` has verified.
 ///
 /// The order is: is it ours (`typ`, `iss`, `aud`), is it now (`exp`, `nbf`, `iat`), and who is it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use lychgate_gateway::Gateway;
+use lychgate_service::accounts::LoginField;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{self, Config, LogFormat, LogLevel};
+use crate::config::{self, Config, EndpointKind, LogFormat, LogLevel, LoginBody};
 use crate::wiring::{self, Server};
 
 /// Serves until told to stop.
@@ -101,8 +102,27 @@ fn announce(config: &Config, listeners: &[TcpListener], operations: Option<&TcpL
 #[expect(clippy::print_stderr, reason = "a development server speaks to the person who started it")]
 fn show_dev_welcome(config: &Config, address: &str) {
     let (user, password) = wiring::DEV_USER;
-    let endpoint = config.endpoints.values().next().map_or("/ws", |endpoint| endpoint.settings.path.as_str());
-    let login = &config.login.path;
+    // The simplest that can be entered.
+    let open = config.endpoints.values().filter(|endpoint| endpoint.settings.kind != EndpointKind::Gone);
+    let simplest = open.min_by_key(|endpoint| endpoint.settings.path.slots().len());
+    let endpoint = simplest.map_or("/ws", |endpoint| endpoint.settings.path.route());
+    let by_name = config.login.identify_by.iter().any(|by| by.0 == LoginField::Name);
+    let (who, field) = (if by_name { user } else { wiring::DEV_EMAIL }, &config.login.field);
+    let is_json = config.login.body == LoginBody::Json;
+    let body = if is_json {
+        format!("-H 'Content-Type: application/json' -d '{{\"{field}\": \"{who}\", \"password\": \"{password}\"}}'")
+    } else {
+        format!("-d '{field}={who}&password={password}'")
+    };
+    let mut credential = format!("--user {who}");
+    for (flag, value, usual) in [("path", config.login.path.as_str(), "/token"), ("field", field, "username")] {
+        if value != usual {
+            credential.push_str(&format!(" --login-{flag} {value}"));
+        }
+    }
+    if is_json {
+        credential.push_str(" --login-json");
+    }
     // As it was started, so that the line can be copied.
     let program = std::env::args().next().unwrap_or_else(|| "lychgate".to_owned());
     eprintln!(
@@ -111,16 +131,17 @@ fn show_dev_welcome(config: &Config, address: &str) {
 
   User \"{user}\", password \"{password}\". Try it from two other terminals:
 
-      {program} connect ws://{address}{endpoint} --user {user}
+      {program} connect ws://{address}{endpoint} {credential}
 
   or by hand:
 
-      curl -d 'username={user}&password={password}' http://{address}{login}
+      curl {body} http://{address}{login}
       curl http://{address}{test_token}
 
   Ctrl-C stops it.
 ",
         version = env!("CARGO_PKG_VERSION"),
+        login = config.login.path,
         test_token = config::TEST_TOKEN_PATH,
     );
 }

@@ -3,35 +3,53 @@
 //! Every adapter meets its port here and nowhere else.
 //! Everything that keeps the server from starting is told at once, not one thing at a time.
 
+mod conversations;
+mod doors;
 mod edge;
+mod routes;
+mod sources;
 mod tokens;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lychgate_gateway::http::api::ApiParts;
 use lychgate_gateway::{Dependencies, Gateway};
 use lychgate_hub::{Hub, HubConfig};
-use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, LoginField, NewAccount, PasswordRule};
+use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, PasswordRule};
 use lychgate_service::admission::Admission;
-use lychgate_service::issue::Issuer;
+use lychgate_service::api_key_office::ApiKeyOffice;
+use lychgate_service::issue::{Issuer, TokenShape};
 use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::login_throttle::LoginLimits;
 use lychgate_service::ports::broker::Broker;
 use lychgate_service::ports::clock::{Clock, SystemClock};
-use lychgate_service::publish::Publisher;
+use lychgate_service::ports::readiness::Readiness;
+use lychgate_service::ports::tickets::Tickets;
+use lychgate_service::ports::users::User;
 use lychgate_service::subscribe::Subscriptions;
+use lychgate_service::ticket_office::TicketOffice;
 use lychgate_store::SqliteStore;
-use lychgate_token::{Minter, ProfileKind};
+use lychgate_token::{Minter, ProfileKind, Token, Verifier};
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpSocket};
 
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::conversations::Ground;
+use self::doors::Authorities;
 use crate::config::{Config, Operations};
 
+pub use edge::profile;
 pub use tokens::signing_key;
 
 /// The name and the password of the user that a development server has.
 pub const DEV_USER: (&str, &str) = ("user", "password");
+
+/// The e-mail address of that user.
+pub const DEV_EMAIL: &str = "user@example.com";
 
 /// Sockets that wait in the kernel to be accepted; the kernel takes as many as `net.core.somaxconn` allows.
 const BACKLOG: u32 = 65_535;
@@ -66,45 +84,88 @@ pub async fn build(config: &Config) -> Result<Server, Vec<String>> {
             .ok(),
     };
     let (Some(store), Some(listeners), Some(operations)) = (store, listeners, operations) else { return Err(faults) };
-    match assemble(config, store.clone()).await {
-        Ok(gateway) => Ok(Server { gateway, listeners, operations, store }),
-        Err(fault) => Err(vec![fault]),
-    }
+    let gateway = assemble(config, store.clone()).await?;
+    Ok(Server { gateway, listeners, operations, store })
 }
 
-async fn assemble(config: &Config, store: SqliteStore) -> Result<Gateway, String> {
+async fn assemble(config: &Config, store: SqliteStore) -> Result<Gateway, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let key = signing_key(&config.signing, &store, clock.as_ref()).await?;
-    let (issuer, audience) = (config.tokens.issuer.clone(), config.tokens.audience.clone());
-    let verifying_key = key.verifying_key();
-    let minter = Minter::new(key, issuer, audience, ProfileKind::Own).map_err(|fault| fault.to_string())?;
-    let test_token = if config.dev { Some(tokens::mint_test_token(&minter, clock.as_ref())?) } else { None };
-    let exempt_jti = test_token.as_ref().map(|test| test.jti.clone());
-    let verifier = tokens::verifier(config, verifying_key, exempt_jti)?;
-    let test_token = test_token.map(|test| tokens::choose_test_token(config, test.token, &verifier, clock.as_ref()));
-    let issuer = Arc::new(Issuer::new(minter, config.tokens.lifetime.as_secs(), Arc::clone(&clock)));
-
-    let accounts =
-        Arc::new(Accounts::new(Arc::new(store.clone()), Hashing::new(hashing_limits(config)), Arc::clone(&clock)));
-    if config.dev {
-        make_dev_user(&accounts).await?;
-    }
-
     let hub = HubConfig { shards: workers(config), batch_bytes_max: config.limits.batch_bytes_max };
     let (registrar, drain) = Hub::new(hub);
     let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(registrar.clone()));
-    let dependencies = Dependencies {
-        admission: Admission::new(Arc::new(verifier), Arc::clone(&clock)),
-        publisher: Publisher::new(Arc::clone(&broker), clock),
-        subscriptions: Subscriptions::new(registrar, broker),
-        drain,
-        accounts,
-        login_fields: vec![LoginField::Name],
-        login_limits: login_limits(config),
-        issuer,
-        readiness: vec![Arc::new(store)],
+    let ground = Ground {
+        broker: Arc::clone(&broker),
+        clock: Arc::clone(&clock),
+        messages: Arc::new(store.clone()),
+        users: Arc::new(store.clone()),
+        tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
     };
-    Ok(Gateway::new(edge::settings(config, test_token)?, dependencies))
+    let authorities = Authorities { users: Arc::new(store.clone()), registry: Arc::new(store.clone()), config };
+    let doors = doors::doors(&authorities).await?;
+    let conversations = conversations::conversations(config, &ground)?;
+    let subscriptions = Subscriptions::new(registrar.clone(), broker);
+    let (test_token, tokens) = tokens(config, &store, Arc::clone(&clock)).await.map_err(|fault| vec![fault])?;
+    let settings = edge::settings(config, test_token, &doors, &conversations, &ground, &registrar)?;
+    let api = config.api.enabled.then(|| ApiParts {
+        office: Arc::new(ApiKeyOffice::new(Arc::new(store.clone()), Arc::clone(&clock))),
+        registry: Arc::new(store.clone()),
+    });
+    // The copy of presence in Redis is no reason to take the server out: its own state is whole without it.
+    let readiness: Vec<Arc<dyn Readiness>> = vec![Arc::new(store)];
+    let dependencies = Dependencies {
+        admission: Admission::new(tokens.verifier, tokens.tickets.clone(), clock),
+        subscriptions,
+        drain,
+        accounts: tokens.accounts,
+        login_fields: config.login.identify_by.iter().map(|by| by.0).collect(),
+        login_limits: login_limits(config),
+        issuer: tokens.issuer,
+        tickets: tokens.tickets,
+        api,
+        background: ground.tasks,
+        background_stop: ground.stop,
+        readiness,
+    };
+    Ok(Gateway::new(settings, dependencies))
+}
+
+/// Who issues credentials and who checks them.
+struct Tokens {
+    verifier: Arc<Verifier>,
+    issuer: Arc<Issuer>,
+    tickets: Option<Arc<TicketOffice>>,
+    accounts: Arc<Accounts>,
+}
+
+async fn tokens(
+    config: &Config,
+    store: &SqliteStore,
+    clock: Arc<dyn Clock>,
+) -> Result<(Option<Token>, Tokens), String> {
+    let key = signing_key(&config.signing, store, clock.as_ref()).await?;
+    let (issuer, audience) = (config.tokens.issuer.clone(), config.tokens.audience.clone());
+    let verifying_key = key.verifying_key();
+    let minter = Minter::new(key, issuer, audience, ProfileKind::Own).map_err(|fault| fault.to_string())?;
+    let accounts =
+        Arc::new(Accounts::new(Arc::new(store.clone()), Hashing::new(hashing_limits(config)), Arc::clone(&clock)));
+    let shape = TokenShape { subject: config.login.subject.0, claims: config.login.claim_fields() };
+    let test_token = if config.dev {
+        let user = make_dev_user(&accounts).await?;
+        Some(tokens::mint_test_token(&minter, &shape, &user, clock.as_ref())?)
+    } else {
+        None
+    };
+    let exempt_jti = test_token.as_ref().map(|test| test.jti.clone());
+    let verifier = Arc::new(tokens::verifier(config, verifying_key, exempt_jti)?);
+    let test_token = test_token.map(|test| tokens::choose_test_token(config, test.token, &verifier, clock.as_ref()));
+    let issuer = Arc::new(Issuer::new(minter, shape, config.tokens.lifetime.as_secs(), Arc::clone(&clock)));
+
+    let tickets = config.ticket.enabled.then(|| {
+        let kept: Arc<dyn Tickets> = Arc::new(store.clone());
+        Arc::new(TicketOffice::new(kept, Arc::clone(&verifier), Arc::clone(&clock), config.ticket.lifetime))
+    });
+    Ok((test_token, Tokens { verifier, issuer, tickets, accounts }))
 }
 
 /// How many threads serve sockets.
@@ -116,16 +177,16 @@ pub fn workers(config: &Config) -> usize {
     }
 }
 
-async fn make_dev_user(accounts: &Accounts) -> Result<(), String> {
+async fn make_dev_user(accounts: &Accounts) -> Result<User, String> {
     let (name, password) = DEV_USER;
     let account = NewAccount {
         name,
-        email: None,
+        email: Some(DEV_EMAIL),
         password: SecretString::from(password),
         rule: PasswordRule::Relaxed,
         active: true,
     };
-    accounts.create(account).await.map(|_| ()).map_err(|refused| format!("the development user: {refused}"))
+    accounts.create(account).await.map_err(|refused| format!("the development user: {refused}"))
 }
 
 fn hashing_limits(config: &Config) -> HashingLimits {

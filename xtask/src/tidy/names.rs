@@ -1,4 +1,6 @@
 //! The product names no application that it serves: an application is a configuration file and never a case in the code.
+//!
+//! The tests of the whole program may name one: they hold the files under `examples/` against its contract.
 
 use super::Fault;
 use super::workspace::{Broken, Workspace};
@@ -8,9 +10,12 @@ const COINED: &[&str] = &["shipvox", "fearallah", "echovault", "songnodes"];
 /// Applications whose name is a short word: found only as a whole word or a whole part of an identifier.
 const SHORT: &[&str] = &["zen"];
 
+/// Where the examples are tested, each by its name.
+const TESTS_OF_EXAMPLES: &str = "crates/lychgate/tests/it/";
+
 pub(super) fn faults(workspace: &Workspace) -> Result<Vec<Fault>, Broken> {
     let mut faults = Vec::new();
-    for file in workspace.files.iter().filter(|file| file.starts_with("crates/")) {
+    for file in workspace.files.iter().filter(|file| is_product(file)) {
         let Some(text) = workspace.text(file)? else { continue };
         let lines = text.lines().enumerate().map(|(n, line)| (format!("{file}:{}", n + 1), line));
         for (place, line) in std::iter::once((file.clone(), file.as_str())).chain(lines) {
@@ -22,6 +27,10 @@ pub(super) fn faults(workspace: &Workspace) -> Result<Vec<Fault>, Broken> {
         }
     }
     Ok(faults)
+}
+
+fn is_product(file: &str) -> bool {
+    file.starts_with("crates/") && !file.starts_with(TESTS_OF_EXAMPLES)
 }
 
 fn names_in(line: &str) -> Vec<&'static str> {

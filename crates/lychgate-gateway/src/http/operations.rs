@@ -11,7 +11,7 @@ use lychgate_hub::Drain;
 use lychgate_service::ports::readiness::Readiness;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Live, Metrics};
 
 /// What these routes look at.
 pub struct Operations {
@@ -19,6 +19,8 @@ pub struct Operations {
     pub metrics: Arc<Metrics>,
     /// The hub's own counters.
     pub drain: Drain,
+    /// What keeps count of itself.
+    pub live: Live,
     /// What must be there for the server to be ready.
     pub readiness: Vec<Arc<dyn Readiness>>,
     /// Set once the server should get no new connections.
@@ -36,7 +38,8 @@ pub fn router(operations: Arc<Operations>) -> Router {
 
 async fn metrics(State(operations): State<Arc<Operations>>) -> Response {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], operations.metrics.encode(&operations.drain)).into_response()
+    ([(header::CONTENT_TYPE, content_type)], operations.metrics.encode(&operations.drain, &operations.live))
+        .into_response()
 }
 
 /// The process runs and answers. Nothing else is asked: a restart would not mend a database.

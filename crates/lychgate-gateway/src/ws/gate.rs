@@ -7,7 +7,6 @@ use lychgate_hub::Drain;
 use lychgate_service::admission::Admission;
 use lychgate_service::limits::KeyedRate;
 use lychgate_service::login_throttle::AddressKey;
-use lychgate_service::publish::Publisher;
 use lychgate_service::subscribe::Subscriptions;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,21 +15,24 @@ use crate::layers::origin::Origins;
 use crate::metrics::Metrics;
 use crate::settings::Limits;
 use crate::ticks::Ticker;
+use crate::ws::changes::Changes;
 use crate::ws::table::Table;
 use crate::ws::users::Users;
 
 /// What all endpoints share.
 pub struct Gate {
+    /// A word for this process, so that the ids of connections differ between processes.
+    pub node: Box<str>,
     /// Who may come in.
     pub admission: Admission,
-    /// What they say.
-    pub publisher: Publisher,
     /// Where they listen.
     pub subscriptions: Subscriptions,
     /// The hub's way out.
     pub drain: Drain,
     /// All open sockets.
     pub table: Arc<Table>,
+    /// What changes in the registry.
+    pub changes: Arc<Changes>,
     /// The clock of deadlines.
     pub ticker: Ticker,
     /// The limits.

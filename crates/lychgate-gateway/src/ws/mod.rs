@@ -2,26 +2,38 @@
 //!
 //! | file | its part |
 //! |---|---|
-//! | [`upgrade`] | the HTTP request: checks, credential, admission, answer |
-//! | [`credential`] | where the token is |
+//! | [`upgrade`] | the HTTP request: checks, answer, task |
+//! | [`credential`] | where the credential is |
+//! | [`admit`] | who it is and where they may go, and entering there |
 //! | [`profile`] | how an endpoint says no |
 //! | [`endpoint`] | what an endpoint is made of, with its counters |
 //! | [`gate`] | what all connections share |
-//! | [`connection`] | one task per socket: bytes in, frames, commands |
+//! | [`changes`] | changes of the registry, felt at once |
+//! | [`connection`] | one task per socket: bytes in, frames |
+//! | [`speaker`] | what becomes of each frame |
+//! | [`standing`] | what an admitted connection holds |
+//! | [`waiting`] | what takes its time, and how it goes on |
 //! | [`socket`] | the same socket from the writing side |
 //! | [`flush`] | what the hub has queued goes to the sockets |
 //! | [`sweep`] | deadlines of all sockets, in one walk |
 //! | [`table`] | all open sockets |
 //! | [`users`] | how many connections each user has |
+//! | [`seats`] | how many at one endpoint, and which makes room |
 
+pub mod admit;
+pub mod changes;
 pub mod connection;
 pub mod credential;
 pub mod endpoint;
 pub mod flush;
 pub mod gate;
 pub mod profile;
+pub mod seats;
 pub mod socket;
+pub mod speaker;
+pub mod standing;
 pub mod sweep;
 pub mod table;
 pub mod upgrade;
 pub mod users;
+pub mod waiting;

@@ -2,6 +2,9 @@
 
 use http::StatusCode;
 use lychgate_protocol::ws::{CloseCode, encode};
+use lychgate_service::admission::Refused;
+use lychgate_service::identity::Unidentified;
+use lychgate_service::policy::Denied;
 use lychgate_token::{PayloadFault, Refusal};
 
 use crate::error::HttpError;
@@ -17,6 +20,22 @@ pub enum Event {
     Expired,
     /// The token is genuine, but its claims do not say who this is.
     Payload,
+    /// The token's user does not exist.
+    User,
+    /// The token's user is disabled.
+    Inactive,
+    /// The token's user is not the one whom the path names.
+    Mismatch,
+    /// There is no token, and the path is not open to visitors.
+    Required,
+    /// What the path names does not exist.
+    NotFound,
+    /// What the path names belongs to somebody else.
+    NotOwner,
+    /// The user may not enter this channel.
+    Forbidden,
+    /// The endpoint is no longer here.
+    Gone,
     /// Too many connections of this user.
     OverLimit,
     /// Too many messages.
@@ -31,6 +50,12 @@ pub enum Event {
     BadFrame,
     /// The token ran out while connected.
     ExpiredLive,
+    /// The stream that it watched came to its end.
+    Completed,
+    /// The source of the stream that it watched failed.
+    Upstream,
+    /// Whether the user exists or may enter could not be found out.
+    Lookup,
     /// The server is stopping.
     Restart,
     /// The server failed.
@@ -39,11 +64,19 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order in which they are documented.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 24] = [
         Self::Missing,
         Self::Invalid,
         Self::Expired,
         Self::Payload,
+        Self::User,
+        Self::Inactive,
+        Self::Mismatch,
+        Self::Required,
+        Self::NotFound,
+        Self::NotOwner,
+        Self::Forbidden,
+        Self::Gone,
         Self::OverLimit,
         Self::Rate,
         Self::Slow,
@@ -51,6 +84,9 @@ impl Event {
         Self::TooBig,
         Self::BadFrame,
         Self::ExpiredLive,
+        Self::Completed,
+        Self::Upstream,
+        Self::Lookup,
         Self::Restart,
         Self::Error,
     ];
@@ -63,6 +99,14 @@ impl Event {
             Self::Invalid => "invalid",
             Self::Expired => "expired",
             Self::Payload => "payload",
+            Self::User => "user",
+            Self::Inactive => "inactive",
+            Self::Mismatch => "mismatch",
+            Self::Required => "required",
+            Self::NotFound => "not_found",
+            Self::NotOwner => "not_owner",
+            Self::Forbidden => "forbidden",
+            Self::Gone => "gone",
             Self::OverLimit => "over_limit",
             Self::Rate => "rate",
             Self::Slow => "slow",
@@ -70,19 +114,34 @@ impl Event {
             Self::TooBig => "too_big",
             Self::BadFrame => "bad_frame",
             Self::ExpiredLive => "expired_live",
+            Self::Completed => "completed",
+            Self::Upstream => "upstream",
+            Self::Lookup => "lookup",
             Self::Restart => "restart",
             Self::Error => "error",
         }
     }
 
-    /// The event that a refused token is, for the client. Logs and metrics keep the finer [`Refusal::code`].
+    /// The event that a refusal is, for the client. Logs and metrics keep the finer [`Refused::code`].
     #[must_use]
-    pub const fn of(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::Missing => Self::Missing,
-            Refusal::Expired { .. } => Self::Expired,
-            Refusal::Payload(PayloadFault::ClaimMissing(_) | PayloadFault::ClaimShape(_)) => Self::Payload,
-            _ => Self::Invalid,
+    pub const fn of(refused: &Refused) -> Self {
+        match refused {
+            Refused::Credential(Refusal::Missing) => Self::Missing,
+            Refused::Credential(Refusal::Expired { .. }) => Self::Expired,
+            Refused::Credential(Refusal::Payload(PayloadFault::ClaimMissing(_) | PayloadFault::ClaimShape(_))) => {
+                Self::Payload
+            }
+            Refused::Credential(_) => Self::Invalid,
+            Refused::Unidentified(Unidentified::Required) => Self::Required,
+            Refused::Unidentified(Unidentified::NoUser) => Self::User,
+            Refused::Unidentified(Unidentified::Inactive) => Self::Inactive,
+            Refused::Unidentified(Unidentified::Mismatch) => Self::Mismatch,
+            Refused::Denied(Denied::NotFound) => Self::NotFound,
+            Refused::Denied(Denied::NotOwner) => Self::NotOwner,
+            Refused::Denied(Denied::Forbidden) => Self::Forbidden,
+            Refused::Unidentified(Unidentified::Unknown(_))
+            | Refused::Denied(Denied::Unknown(_))
+            | Refused::Tickets(_) => Self::Lookup,
         }
     }
 
@@ -96,7 +155,18 @@ impl Event {
             }
             Self::Expired => "The token was good and is over.",
             Self::Payload => "The token is genuine, but its claims do not say who this is.",
-            Self::OverLimit => "The user has as many connections as `limits.connections_per_user` allows.",
+            Self::User => "The token's user does not exist.",
+            Self::Inactive => "The token's user is disabled.",
+            Self::Mismatch => "The token's user is not the one whom the path names.",
+            Self::Required => "There is no token, and the path is not open to visitors.",
+            Self::NotFound => "What the path names does not exist, or is not to be told from what does not.",
+            Self::NotOwner => "What the path names belongs to somebody else.",
+            Self::Forbidden => "The user may not enter this channel, or no longer.",
+            Self::Gone => "The endpoint is no longer here; its profile's reason says where to go.",
+            Self::OverLimit => {
+                "The user has as many connections as `limits.connections_per_user` or the endpoint allows, \
+                 or a newer one has taken this one's place."
+            }
             Self::Rate => "The client goes on sending after its messages or pings were too many.",
             Self::Slow => {
                 "The client does not read: its queue is full, or nothing moved for `limits.no_progress_timeout`."
@@ -105,21 +175,52 @@ impl Event {
             Self::TooBig => "A message is larger than the endpoint takes.",
             Self::BadFrame => "A message is not what the endpoint takes, and its codec says `bad_frame = \"close\"`.",
             Self::ExpiredLive => "The token ran out while connected: between `exp` and five seconds later.",
+            Self::Completed => "The stream came to its end.",
+            Self::Upstream => "The source of the stream failed, or sent more or took longer than allowed.",
+            Self::Lookup => {
+                "Whether the user exists or may enter could not be found out. Without an entry it is told as `error`."
+            }
             Self::Restart => "The server is stopping; the closes are spread over `server.drain_spread`.",
             Self::Error => "The server failed.",
         }
+    }
+
+    /// Whether it can keep a connection from beginning, so that it may be an HTTP answer.
+    #[must_use]
+    pub const fn is_at_the_door(self) -> bool {
+        !matches!(
+            self,
+            Self::Rate
+                | Self::Slow
+                | Self::NoPong
+                | Self::TooBig
+                | Self::BadFrame
+                | Self::ExpiredLive
+                | Self::Completed
+                | Self::Upstream
+                | Self::Restart
+        )
     }
 
     /// The status of the HTTP answer, where it is one.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Missing | Self::Invalid | Self::Expired | Self::Payload | Self::ExpiredLive => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::Missing
+            | Self::Invalid
+            | Self::Expired
+            | Self::Payload
+            | Self::User
+            | Self::Required
+            | Self::ExpiredLive => StatusCode::UNAUTHORIZED,
+            Self::Inactive | Self::Mismatch | Self::NotOwner | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::OverLimit | Self::Rate => StatusCode::TOO_MANY_REQUESTS,
             Self::TooBig | Self::BadFrame => StatusCode::BAD_REQUEST,
-            Self::Slow | Self::NoPong | Self::Restart => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Slow | Self::NoPong | Self::Lookup | Self::Restart => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Completed => StatusCode::GONE,
+            Self::Upstream => StatusCode::BAD_GATEWAY,
             Self::Error => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

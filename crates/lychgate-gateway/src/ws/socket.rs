@@ -7,13 +7,15 @@
 
 use std::io::{ErrorKind, IoSlice};
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use lychgate_hub::{Sink, Written};
+use lychgate_hub::{Farewell, Sink, Written};
+use lychgate_service::policy::Permit;
+use lychgate_service::streams::{COMPLETED, UPSTREAM_FAILED};
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -27,6 +29,14 @@ const BLOCKED: u8 = 1;
 const FINISHED: u8 = 2;
 /// The connection ends now, whatever waits.
 const CUT: u8 = 4;
+/// The credential has not come yet.
+const AWAITING: u8 = 8;
+/// The right has to be asked for again.
+const ASK_AGAIN: u8 = 16;
+/// The codec's own ping is due.
+const PING: u8 = 32;
+/// It is not read from until something is done.
+const BUSY: u8 = 64;
 
 /// One open WebSocket.
 pub struct Socket {
@@ -41,12 +51,18 @@ pub struct Socket {
     pub asked_at: AtomicU32,
     /// Since when it takes nothing; 0 if it does.
     blocked_since: AtomicU32,
-    /// When the token runs out.
+    /// When the token runs out, or the time to show one.
     pub expires_at: AtomicU32,
+    /// When the right is asked for again.
+    asks_again_at: AtomicU32,
+    /// When the codec's own ping is due.
+    pings_at: AtomicU32,
     /// When the server's stop reaches this socket.
     pub drains_at: AtomicU32,
     /// Since when it is closing; 0 if it is not.
     closing_since: AtomicU32,
+    /// The right it is open by, where that rests on this server's own registry.
+    registered: OnceLock<Permit>,
 }
 
 /// What the connection's task woke up for, beside bytes to read.
@@ -56,6 +72,10 @@ pub enum Wake {
     Writable,
     /// The close frame has left.
     Finished,
+    /// The right has to be asked for again.
+    AskAgain,
+    /// The codec's own ping is due.
+    Ping,
     /// It is over.
     Cut,
 }
@@ -63,7 +83,7 @@ pub enum Wake {
 impl Socket {
     /// A socket that has just been upgraded.
     #[must_use]
-    pub fn new(writer: OwnedWriteHalf, endpoint: Arc<Endpoint>, ticker: Ticker, expires_at: Ticks) -> Self {
+    pub fn new(writer: OwnedWriteHalf, endpoint: Arc<Endpoint>, ticker: Ticker) -> Self {
         Self {
             writer,
             endpoint,
@@ -73,9 +93,12 @@ impl Socket {
             heard_at: AtomicU32::new(ticker.now()),
             asked_at: AtomicU32::new(0),
             blocked_since: AtomicU32::new(0),
-            expires_at: AtomicU32::new(expires_at),
+            expires_at: AtomicU32::new(NEVER),
+            asks_again_at: AtomicU32::new(NEVER),
+            pings_at: AtomicU32::new(NEVER),
             drains_at: AtomicU32::new(NEVER),
             closing_since: AtomicU32::new(0),
+            registered: OnceLock::new(),
         }
     }
 
@@ -90,8 +113,90 @@ impl Socket {
         self.waker.register(waker);
     }
 
+    /// Waits for a credential until then.
+    pub fn awaits_until(&self, deadline: Ticks) {
+        self.expires_at.store(deadline, Ordering::Relaxed);
+        self.flags.fetch_or(AWAITING, Ordering::AcqRel);
+    }
+
+    /// Whether the credential has not come yet.
+    #[must_use]
+    pub fn is_awaiting(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & AWAITING != 0
+    }
+
+    /// The credential was good until `expires_at`, and the right is asked for again at `asks_again_at`.
+    pub fn admitted(&self, expires_at: Ticks, asks_again_at: Ticks) {
+        self.expires_at.store(expires_at, Ordering::Relaxed);
+        self.asks_again_at.store(asks_again_at, Ordering::Relaxed);
+        self.flags.fetch_and(!AWAITING, Ordering::AcqRel);
+    }
+
+    /// It is open by this right, which rests on this server's own registry.
+    pub fn rests_on(&self, permit: &Permit) {
+        // A connection is admitted once.
+        let _ = self.registered.set(permit.clone());
+    }
+
+    /// The right it is open by, where that rests on this server's own registry.
+    #[must_use]
+    pub fn registered(&self) -> Option<&Permit> {
+        self.registered.get()
+    }
+
+    /// The right is asked for again at that time, and not before.
+    pub fn asks_again_at(&self, at: Ticks) {
+        self.asks_again_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Whether it is time to ask for the right again; says so once.
+    #[must_use]
+    pub fn is_to_ask_again(&self, now: Ticks) -> bool {
+        let due = now >= self.asks_again_at.load(Ordering::Relaxed);
+        if due {
+            self.asks_again_at.store(NEVER, Ordering::Relaxed);
+        }
+        due
+    }
+
+    /// The codec's own ping is due at that time, and not before.
+    pub fn pings_at(&self, at: Ticks) {
+        self.pings_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Has the connection's task send the codec's own ping, if it is time; says so once.
+    pub fn ping_if_due(&self, now: Ticks) {
+        if now >= self.pings_at.load(Ordering::Relaxed) {
+            self.pings_at.store(NEVER, Ordering::Relaxed);
+            self.raise(PING);
+        }
+    }
+
+    /// Has the connection's task ask for the right again.
+    pub fn ask_again(&self) {
+        self.raise(ASK_AGAIN);
+    }
+
+    /// Nothing is read from here on, until [`listens`](Self::listens).
+    pub fn stops_listening(&self) {
+        self.flags.fetch_or(BUSY, Ordering::AcqRel);
+    }
+
+    /// It is read from again; what the peer said meanwhile has still to be read.
+    pub fn listens(&self, now_ms: u64) {
+        self.heard(now_ms);
+        self.flags.fetch_and(!BUSY, Ordering::AcqRel);
+    }
+
+    /// Whether the peer's silence says nothing, since nobody listens.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & BUSY != 0
+    }
+
     /// What there is to do other than to read. A closing socket is not told `Finished` twice: `seen_finished` says it knows.
-    pub fn poll_wake(&self, cx: &mut Context<'_>, seen_finished: bool) -> Poll<Wake> {
+    /// One that `is_busy` is told later to ask again.
+    pub fn poll_wake(&self, cx: &mut Context<'_>, seen_finished: bool, is_busy: bool) -> Poll<Wake> {
         let flags = self.flags.load(Ordering::Acquire);
         if flags & CUT != 0 {
             return Poll::Ready(Wake::Cut);
@@ -107,6 +212,14 @@ impl Socket {
                 }
                 Err(_) => Poll::Ready(Wake::Cut),
             };
+        }
+        if flags & PING != 0 && !is_busy {
+            self.flags.fetch_and(!PING, Ordering::AcqRel);
+            return Poll::Ready(Wake::Ping);
+        }
+        if flags & ASK_AGAIN != 0 && !is_busy {
+            self.flags.fetch_and(!ASK_AGAIN, Ordering::AcqRel);
+            return Poll::Ready(Wake::AskAgain);
         }
         Poll::Pending
     }
@@ -204,10 +317,16 @@ impl Sink for Socket {
         }
     }
 
-    fn overflowed(&self) -> Bytes {
+    fn farewell(&self, cause: Farewell) -> Bytes {
+        let event = match cause {
+            Farewell::Slow => Event::Slow,
+            Farewell::Ended(COMPLETED) => Event::Completed,
+            Farewell::Ended(UPSTREAM_FAILED) => Event::Upstream,
+            Farewell::Ended(_) => Event::Error,
+        };
         self.closing();
-        self.endpoint.metrics.closed(Event::Slow.name());
-        Bytes::from(self.endpoint.settings.profile.close_frame(Event::Slow))
+        self.endpoint.metrics.closed(event.name());
+        Bytes::from(self.endpoint.settings.profile.close_frame(event))
     }
 
     fn finished(&self) {

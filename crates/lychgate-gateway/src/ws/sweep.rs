@@ -90,14 +90,22 @@ impl Sweep {
             return;
         }
         if now >= socket.expires_at.load(Ordering::Relaxed) {
-            return self.close(entry, Event::ExpiredLive);
+            let event = if socket.is_awaiting() { Event::Missing } else { Event::ExpiredLive };
+            return self.close(entry, event);
+        }
+        if socket.is_to_ask_again(now) {
+            socket.ask_again();
         }
         if now >= socket.drains_at.load(Ordering::Relaxed) {
             return self.close(entry, Event::Restart);
         }
+        socket.ping_if_due(now);
         let blocked_since = socket.blocked_since();
         if blocked_since != 0 && now.saturating_sub(blocked_since) >= self.no_progress {
             return self.close(entry, Event::Slow);
+        }
+        if socket.is_busy() {
+            return;
         }
         let asked_at = socket.asked_at.load(Ordering::Relaxed);
         if asked_at != 0 {

@@ -3,12 +3,14 @@
 //! The cheap checks come first: what costs a signature or a look-up is done last, and only for a request that is whole.
 //! Nothing here writes the request's target anywhere: it may hold a token.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
@@ -18,26 +20,25 @@ use hyper_util::rt::TokioIo;
 use lychgate_hub::OutboxLimits;
 use lychgate_protocol::ws::handshake::{self, AcceptKey};
 use lychgate_protocol::ws::{Decoder, DecoderLimits, Role};
-use lychgate_service::admission::Admitted;
-use lychgate_service::local_broker::CLASS_TEXT;
 use lychgate_service::login_throttle::AddressKey;
+use lychgate_service::policy::Parameters;
+use lychgate_service::target::BadParameter;
 use tokio::net::TcpStream;
 
 use crate::accept::Peer;
 use crate::error::HttpError;
 use crate::layers::address;
-use crate::layers::request_id::RequestId;
 use crate::settings::Behaviour;
-use crate::ticks::{NEVER, Ticker, Ticks, ticks};
-use crate::ws::connection::{Connection, Standing};
+use crate::ticks::ticks;
+use crate::ws::admit::{self, Caller, Outcome};
+use crate::ws::connection::Connection;
 use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::gate::Gate;
-use crate::ws::profile::{Event, RefuseBy};
+use crate::ws::profile::RefuseBy;
 use crate::ws::socket::Socket;
-use crate::ws::sweep;
+use crate::ws::speaker::Speaker;
 use crate::ws::table::Entry;
-use crate::ws::users::UserPlace;
 
 /// An endpoint at its path.
 #[derive(Clone)]
@@ -48,20 +49,18 @@ pub struct Route {
     pub endpoint: Arc<Endpoint>,
 }
 
-/// What becomes of a connection after the upgrade.
-enum Outcome {
-    Enter { admitted: Admitted, user: UserPlace },
-    Refuse(Event),
-}
-
 /// Answers a request for a WebSocket.
-pub async fn upgrade(State(route): State<Route>, request: Request<axum::body::Body>) -> Response {
+pub async fn upgrade(
+    State(route): State<Route>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request<axum::body::Body>,
+) -> Response {
     let (mut parts, _body) = request.into_parts();
     let Some(peer) = parts.extensions.remove::<Peer>() else {
         return HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "Internal server error").into_response();
     };
     let client = address::client(peer.address, &parts.headers, &route.gate.trusted_proxies);
-    match answer(&route, &mut parts, peer, client) {
+    match answer(&route, &mut parts, path.ok().as_ref(), peer, client).await {
         Ok(response) => response,
         Err(error) => {
             tracing::debug!(endpoint = route.endpoint.settings.name, address = %client, code = error.code(), "upgrade refused");
@@ -70,16 +69,22 @@ pub async fn upgrade(State(route): State<Route>, request: Request<axum::body::Bo
     }
 }
 
-fn answer(route: &Route, parts: &mut Parts, peer: Peer, client: IpAddr) -> Result<Response, HttpError> {
+async fn answer(
+    route: &Route,
+    parts: &mut Parts,
+    path: Option<&RawPathParams>,
+    peer: Peer,
+    client: IpAddr,
+) -> Result<Response, HttpError> {
     let Route { gate, endpoint } = route;
+    let settings = &endpoint.settings;
     let accept_key = check_request(parts)?;
     if gate.stopping.is_cancelled() {
         return Err(HttpError::unavailable("restart", "The server is stopping. Connect again in a moment.")
             .retry_after(Duration::from_secs(1)));
     }
-    if !gate.origins.allow_upgrade(&parts.headers) {
-        gate.metrics.accept_refused("origin");
-        return Err(HttpError::new(StatusCode::FORBIDDEN, "origin", "Pages of this origin may not connect here."));
+    if !settings.origins.allow_upgrade(&parts.headers) {
+        return Err(wrong_origin(gate));
     }
     gate.connect_rate.take(AddressKey::from(client), gate.ticker.now_ms()).map_err(|wait| {
         gate.metrics.accept_refused("connect_rate_per_address");
@@ -88,12 +93,48 @@ fn answer(route: &Route, parts: &mut Parts, peer: Peer, client: IpAddr) -> Resul
     })?;
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(not_a_websocket)?;
 
-    let outcome = admit(route, parts, client);
-    if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, endpoint.settings.profile.refuse_by) {
-        return Err(endpoint.settings.profile.http_error(*event));
+    let found = credential::find(parts, &settings.credentials);
+    // A page of somebody else's could make a browser send the cookie; it cannot make it send a listed origin.
+    if matches!(&found, Ok(Some(found)) if found.kind == "cookie") && !parts.headers.contains_key(header::ORIGIN) {
+        return Err(wrong_origin(gate));
     }
+    let caller = Caller { address: client, parameters: read_parameters(endpoint, parts, path) };
+    let outcome = admit::decide(gate, endpoint, found, caller).await;
+    if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, settings.profile.refuse_by) {
+        return Err(settings.profile.http_error(*event));
+    }
+    let spoken = credential::subprotocol(&parts.headers, &settings.subprotocols, &settings.credentials);
+    let response = switching_protocols(&accept_key, spoken);
     gate.tracker.spawn(live(route.clone(), peer, upgrade, outcome));
-    Ok(switching_protocols(&accept_key))
+    Ok(response)
+}
+
+fn wrong_origin(gate: &Gate) -> HttpError {
+    gate.metrics.accept_refused("origin");
+    HttpError::new(StatusCode::FORBIDDEN, "origin", "Pages of this origin may not connect here.")
+}
+
+/// What the target's slots hold. A query parameter that stands twice is none: two readers could choose differently.
+fn read_parameters(
+    endpoint: &Endpoint,
+    parts: &Parts,
+    path: Option<&RawPathParams>,
+) -> Result<Parameters, BadParameter> {
+    let target = &endpoint.settings.target;
+    if target.slots().is_empty() {
+        return Ok(Parameters::default());
+    }
+    let in_path = |name: &str| {
+        let found = path.into_iter().flatten().find(|(key, _)| *key == name);
+        found.map(|(_, value)| Cow::Owned(value.to_owned()))
+    };
+    let query = parts.uri.query().unwrap_or("");
+    let in_query = |name: &str| {
+        let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+        let first = values.next().map(|(_, value)| value);
+        if values.next().is_some() { Some(Cow::Borrowed("")) } else { first }
+    };
+    target.read(&in_path, &in_query)
 }
 
 /// The task of one connection, from the answer to its request until it ends.
@@ -105,7 +146,7 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, outcome: Outcome) {
         return;
     };
     let mut connection = open(&route, parts.io.into_inner(), outcome);
-    connection.take_early(&parts.read_buf);
+    connection.begin(&parts.read_buf);
     // Even an empty part of it keeps the whole buffer alive that the request was read into.
     drop(parts.read_buf);
     drop(route);
@@ -114,51 +155,11 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, outcome: Outcome) {
     drop(peer);
 }
 
-/// Identity and policy, with a line in the log for each refusal.
-fn admit(route: &Route, parts: &Parts, client: IpAddr) -> Outcome {
-    let Route { gate, endpoint } = route;
-    let token = credential::find(parts, &endpoint.settings.credentials);
-    let admitted = token.and_then(|token| gate.admission.admit(token.as_ref(), &endpoint.settings.policy));
-    let admitted = match admitted {
-        Ok(admitted) => admitted,
-        Err(refusal) => {
-            endpoint.metrics.refused(refusal.code());
-            tracing::info!(
-                endpoint = endpoint.settings.name,
-                address = %client,
-                request_id = %RequestId::fresh(),
-                reason = refusal.code(),
-                "refused: {refusal}"
-            );
-            return Outcome::Refuse(Event::of(&refusal));
-        }
-    };
-    let subject = admitted.permit.principal().subject();
-    match gate.users.take_place(subject) {
-        Some(user) => Outcome::Enter { admitted, user },
-        None => {
-            endpoint.metrics.refused("connections_per_user");
-            tracing::info!(
-                endpoint = endpoint.settings.name,
-                address = %client,
-                user = subject,
-                reason = "connections_per_user",
-                "refused: the user has as many connections as limits.connections_per_user allows"
-            );
-            Outcome::Refuse(Event::OverLimit)
-        }
-    }
-}
-
 /// Opens the session, enters the channel or queues the refusal.
 fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
     let Route { gate, endpoint } = route;
-    let expires_at = match &outcome {
-        Outcome::Enter { admitted, .. } => expiry(gate.ticker, admitted.ends_in),
-        Outcome::Refuse(_) => NEVER,
-    };
     let (reader, writer) = tcp.into_split();
-    let socket = Arc::new(Socket::new(writer, Arc::clone(endpoint), gate.ticker, expires_at));
+    let socket = Arc::new(Socket::new(writer, Arc::clone(endpoint), gate.ticker));
     let session = gate.drain.open(outbox_limits(gate, endpoint), Arc::clone(&socket) as _);
     let entry = Entry { socket, session };
     let place = gate.table.insert(entry.clone());
@@ -167,47 +168,28 @@ fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
         fragments_max: gate.limits.fragments_max,
     };
     let decoder = Decoder::new(Role::Server, limits);
+    let mut caller = None;
     let standing = match outcome {
-        Outcome::Enter { admitted, user } => enter(route, &entry, admitted, user),
+        Outcome::Enter { admitted, user, seen } => admit::stand(gate, endpoint, &entry, admitted, user, seen),
+        Outcome::Await(waiting) => {
+            entry.socket.awaits_until(gate.ticker.now().saturating_add(ticks(endpoint.settings.credential_timeout)));
+            caller = Some(waiting);
+            None
+        }
         Outcome::Refuse(event) => {
             entry.socket.closing();
             gate.drain.finish(&entry.session, Bytes::from(endpoint.settings.profile.close_frame(event)));
             None
         }
     };
-    Connection::new(Arc::clone(gate), reader, entry, standing, decoder, place)
-}
-
-fn enter(route: &Route, entry: &Entry, admitted: Admitted, user: UserPlace) -> Option<Standing> {
-    let Route { gate, endpoint } = route;
-    let permit = admitted.permit;
-    let subscription = match endpoint.settings.behaviour {
-        Behaviour::Echo => None,
-        Behaviour::Broadcast { .. } => match gate.subscriptions.enter(permit.clone(), &entry.session, CLASS_TEXT) {
-            Ok(subscription) => Some(subscription),
-            Err(cause) => {
-                tracing::error!(endpoint = endpoint.settings.name, %cause, "an admitted connection could not enter its channel");
-                sweep::close(&gate.drain, entry, Event::Error);
-                None
-            }
-        },
-    };
-    endpoint.metrics.connects.inc();
-    endpoint.metrics.connections.inc();
-    tracing::debug!(endpoint = endpoint.settings.name, user = permit.principal().subject(), "connected");
-    Some(Standing { subscription, permit, user })
-}
-
-fn expiry(ticker: Ticker, ends_in: Option<Duration>) -> Ticks {
-    // One more, since `now` is rounded down: a token is good until its last moment.
-    ends_in.map_or(NEVER, |left| ticker.now().saturating_add(ticks(left)).saturating_add(1))
+    Connection::new(reader, decoder, Speaker::new(Arc::clone(gate), entry, standing, caller), place)
 }
 
 /// An echo endpoint queues whole messages, so its queue must hold two of the largest.
 fn outbox_limits(gate: &Gate, endpoint: &Endpoint) -> OutboxLimits {
     let bytes_max = match endpoint.settings.behaviour {
         Behaviour::Echo => gate.limits.queue_bytes_max.max(2 * endpoint.settings.message_bytes_max + 64 * 1024),
-        Behaviour::Broadcast { .. } => gate.limits.queue_bytes_max,
+        Behaviour::Converse(_) | Behaviour::Gone => gate.limits.queue_bytes_max,
     };
     OutboxLimits { bytes_max, slices_max: gate.limits.queue_slices_max }
 }
@@ -264,7 +246,7 @@ fn has_word(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
         .any(|item| item.trim().eq_ignore_ascii_case(word))
 }
 
-fn switching_protocols(accept_key: &AcceptKey) -> Response {
+fn switching_protocols(accept_key: &AcceptKey, spoken: Option<&str>) -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -272,6 +254,9 @@ fn switching_protocols(accept_key: &AcceptKey) -> Response {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(value) = HeaderValue::from_str(accept_key.as_str()) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, value);
+    }
+    if let Some(Ok(value)) = spoken.map(HeaderValue::from_str) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
     response
 }

@@ -30,11 +30,11 @@ impl Users {
         Arc::new(Self { per_user_max, hasher: RandomState::new(), stripes })
     }
 
-    /// A place for one more connection of `subject`, `None` if there are too many.
+    /// A place for one more connection of the user `id`, `None` if there are too many.
     #[must_use]
-    pub fn take_place(self: &Arc<Self>, subject: &str) -> Option<UserPlace> {
+    pub fn take_place(self: &Arc<Self>, id: &str) -> Option<UserPlace> {
         // A keyed 64-bit hash stands for the name: nobody can aim at a collision, and chance does not find one.
-        let user = self.hasher.hash_one(subject);
+        let user = self.hasher.hash_one(id);
         let mut stripe = self.stripe(user).lock();
         let count = stripe.entry(user).or_insert(0);
         if *count >= self.per_user_max {

@@ -36,7 +36,7 @@ fn metrics_page() {
 # Metrics
 
 `GET /metrics` answers in the OpenMetrics text format, on `server.operations_listen`.
-Labels are bounded: `endpoint` is a configured name, the others are words from fixed lists. Users, addresses and channels are never labels.
+Labels are bounded: `endpoint` and `board` are configured names, the others are words from fixed lists. Users, addresses and channels are never labels.
 
 | metric | kind | labels | what it counts |
 |---|---|---|---|
@@ -83,14 +83,15 @@ Codes without a row: 3000 to 3499 and 4000 to 4499 mean \"connect again\", 3500 
 
 Everything that ends a connection or keeps one from beginning is one of these events.
 A profile gives each of them its code and reason: see `[profile.NAME]` in [the configuration reference](config.md).
-With `refusal = \"http\"` the first five are answered before the upgrade, with the status in the last column.
+With `refusal = \"http\"` those that have a status in the last column are answered with it before the upgrade.
 
 | event | when | HTTP status |
 |---|---|---|
 ",
     );
     for event in Event::ALL {
-        let _ = writeln!(page, "| `{}` | {} | {} |", event.name(), event.meaning(), event.status().as_u16());
+        let status = if event.is_at_the_door() { event.status().as_u16().to_string() } else { "–".to_owned() };
+        let _ = writeln!(page, "| `{}` | {} | {status} |", event.name(), event.meaning());
     }
     page.push_str(
         "

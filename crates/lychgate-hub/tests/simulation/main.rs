@@ -1,6 +1,7 @@
 //! A whole hub against a model of it, step by step, driven by a seed.
 //!
-//! Sessions join, leave, lose rights in mid-batch, are excluded, answered, slow, torn, blocked, gone, finished and closed.
+//! Sessions join, leave, lose rights in mid-batch, are excluded, answered, slow, torn, blocked, gone,
+//! finished and closed, and channels end under them.
 //! What every socket received is decoded and compared with what its session was owed:
 //! order, loss, duplicates, frames from outside a member's time, bounds, wake-ups, and that all is freed in the end.
 //!
@@ -156,6 +157,7 @@ struct Seen {
     overflowed: u64,
     torn: u64,
     finished: u64,
+    ended: u64,
     gone: u64,
 }
 
@@ -172,6 +174,7 @@ impl Seen {
             overflowed: stats.sessions_overflowed,
             torn: peers(|peer| peer.overflowed_inside_a_frame),
             finished: peers(|peer| peer.socket.state().finished == 1),
+            ended: peers(|peer| peer.socket.state().ended == 1),
             gone: peers(|peer| peer.socket.state().gone_reported),
         }
     }
@@ -185,13 +188,18 @@ impl Seen {
         self.overflowed += run.overflowed;
         self.torn += run.torn;
         self.finished += run.finished;
+        self.ended += run.ended;
         self.gone += run.gone;
     }
 
     fn check(&self) {
-        for (what, count) in
-            [("overflows", self.overflowed), ("torn frames", self.torn), ("ends", self.finished), ("gone", self.gone)]
-        {
+        for (what, count) in [
+            ("overflows", self.overflowed),
+            ("torn frames", self.torn),
+            ("ends", self.finished),
+            ("ends of channels", self.ended),
+            ("gone", self.gone),
+        ] {
             assert!(count >= 100, "the runs saw only {count} {what}");
         }
         assert!(self.encoded > 2 * self.batches, "too few frames were joined");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use lychgate_hub::{OutboxLimits, Session, Subscription};
+use lychgate_hub::{Farewell, OutboxLimits, Session, Subscription};
 
 use crate::socket::Socket;
 use crate::wire::Frame;
@@ -28,7 +28,7 @@ pub(crate) struct Peer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
     Open,
-    /// Finished or overflowed: what is owed is all that may come.
+    /// Finished, overflowed or ended with a channel: what is owed is all that may come.
     Ending,
     /// The peer is away: nothing may come.
     Gone,
@@ -69,6 +69,12 @@ impl Peer {
         self.life = Life::Ending;
     }
 
+    /// The hub ends the session with the frame that its socket words.
+    pub(crate) fn owe_farewell(&mut self, cause: Farewell) {
+        let goodbye = (!self.socket.goodbye_is_empty()).then(|| Socket::goodbye(cause));
+        self.owe_last(goodbye);
+    }
+
     /// Checks what the socket has received since the last look.
     pub(crate) fn receive(&mut self) {
         let arrived = std::mem::take(&mut self.socket.state().wire);
@@ -98,8 +104,7 @@ impl Peer {
         self.overflowed_inside_a_frame = started.is_some();
         self.owed.clear();
         self.owed.extend(started);
-        let goodbye = (!self.socket.goodbye_is_empty()).then(Socket::goodbye);
-        self.owe_last(goodbye);
+        self.owe_farewell(Farewell::Slow);
     }
 
     /// Nothing comes any more, and what was begun stays torn.

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
-use lychgate_hub::{Sink, Written};
+use lychgate_hub::{Farewell, Sink, Written};
 
 use crate::random::Random;
 use crate::wire::{Frame, HEADER_BYTES, Kind};
@@ -25,6 +25,7 @@ pub(crate) struct State {
     pub(crate) blocked: bool,
     pub(crate) closed: bool,
     pub(crate) overflowed: u32,
+    pub(crate) ended: u32,
     pub(crate) finished: u32,
     /// Percentage of writes that are cut at random, although there is room.
     cut_percent: usize,
@@ -42,6 +43,7 @@ impl Socket {
             blocked: false,
             closed: false,
             overflowed: 0,
+            ended: 0,
             finished: 0,
             cut_percent: if random.chance(50) { 0 } else { random.below(60) },
             goodbye_empty: random.chance(5),
@@ -53,8 +55,12 @@ impl Socket {
         self.0.lock().unwrap()
     }
 
-    pub(crate) fn goodbye() -> Frame {
-        Frame { kind: Kind::Goodbye, bytes: HEADER_BYTES + 2 }
+    /// The last frame, when the hub ends the session for `cause`.
+    pub(crate) fn goodbye(cause: Farewell) -> Frame {
+        match cause {
+            Farewell::Slow => Frame { kind: Kind::Goodbye, bytes: HEADER_BYTES + 2 },
+            Farewell::Ended(code) => Frame { kind: Kind::Ended(code.0), bytes: HEADER_BYTES + 3 },
+        }
     }
 
     pub(crate) fn goodbye_is_empty(&self) -> bool {
@@ -95,10 +101,13 @@ impl Sink for Socket {
         Written::Bytes(taken)
     }
 
-    fn overflowed(&self) -> Bytes {
+    fn farewell(&self, cause: Farewell) -> Bytes {
         let mut state = self.state();
-        state.overflowed += 1;
-        if state.goodbye_empty { Bytes::new() } else { Self::goodbye().encoded().into() }
+        match cause {
+            Farewell::Slow => state.overflowed += 1,
+            Farewell::Ended(_) => state.ended += 1,
+        }
+        if state.goodbye_empty { Bytes::new() } else { Self::goodbye(cause).encoded().into() }
     }
 
     fn finished(&self) {

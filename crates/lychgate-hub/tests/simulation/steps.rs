@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use lychgate_hub::{Class, SendError, SubscribeError};
+use lychgate_hub::{Class, EndCode, Farewell, SendError, SubscribeError};
 
 use crate::peer::Life;
 use crate::wire::{Frame, HEADER_BYTES, Kind};
 use crate::world::World;
 
 /// The steps, in the order of their weights.
-pub(crate) const STEPS: [fn(&mut World); 14] = [
+pub(crate) const STEPS: [fn(&mut World); 15] = [
     World::open,
     subscribe,
     unsubscribe,
@@ -25,10 +25,11 @@ pub(crate) const STEPS: [fn(&mut World); 14] = [
     go_away,
     finish,
     close,
+    end_channel,
 ];
 
 /// How often each happens unless a run decides otherwise.
-pub(crate) const WEIGHTS: [usize; 14] = [4, 14, 4, 3, 20, 4, 10, 12, 2, 10, 1, 1, 1, 1];
+pub(crate) const WEIGHTS: [usize; 15] = [4, 14, 4, 3, 20, 4, 10, 12, 2, 10, 1, 1, 1, 1, 1];
 
 /// Puts a session into a channel.
 pub(crate) fn subscribe(world: &mut World) {
@@ -217,6 +218,23 @@ pub(crate) fn close_peer(world: &mut World, peer: usize) {
     let peer = &mut world.peers[peer];
     peer.socket.state().closed = true;
     peer.stop(Life::Closed);
+}
+
+/// Those who are in it are owed all that was published before, there and elsewhere, then the goodbye of their own socket.
+fn end_channel(world: &mut World) {
+    let channel = world.random.below(world.channels.len());
+    let code = EndCode(world.random.below(4) as u8);
+    let ended = world.registrar.end_channel(&world.channels[channel].name, code);
+    let members: Vec<usize> = world.channels[channel].members.iter().map(|(member, _)| *member).collect();
+    assert_eq!(ended, members.len());
+    // What was pending may have been too much for some.
+    world.note_overflows();
+    for member in members {
+        if world.peers[member].is_open() {
+            world.peers[member].owe_farewell(Farewell::Ended(code));
+        }
+        world.leave_all(member);
+    }
 }
 
 fn any_peer(world: &mut World) -> Option<usize> {

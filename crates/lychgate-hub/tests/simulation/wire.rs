@@ -25,13 +25,16 @@ pub(crate) enum Kind {
     Direct(u64),
     /// The last frame of a session that was finished.
     Close(u64),
+    /// The last frame of a session whose channel ended, with the code.
+    Ended(u8),
     /// The last frame of a session that was too slow.
     Goodbye,
 }
 
 pub(crate) const HEADER_BYTES: usize = 14;
 
-const DIRECT: u8 = 253;
+const DIRECT: u8 = 252;
+const ENDED: u8 = 253;
 const CLOSE: u8 = 254;
 const GOODBYE: u8 = 255;
 
@@ -42,6 +45,7 @@ impl Frame {
         let (class, number) = match self.kind {
             Kind::Published { class, offset, .. } => (class, offset),
             Kind::Direct(number) | Kind::Close(number) => (0, number),
+            Kind::Ended(code) => (0, u64::from(code)),
             Kind::Goodbye => (0, 0),
         };
         out.extend_from_slice(&[self.source(), class]);
@@ -65,6 +69,7 @@ impl Frame {
         let kind = match frame[0] {
             DIRECT => Kind::Direct(number),
             CLOSE => Kind::Close(number),
+            ENDED => Kind::Ended(u8::try_from(number).unwrap()),
             GOODBYE => Kind::Goodbye,
             channel => Kind::Published { channel, class: frame[1], offset: number },
         };
@@ -78,6 +83,7 @@ impl Frame {
             Kind::Published { channel, .. } => channel,
             Kind::Direct(_) => DIRECT,
             Kind::Close(_) => CLOSE,
+            Kind::Ended(_) => ENDED,
             Kind::Goodbye => GOODBYE,
         }
     }

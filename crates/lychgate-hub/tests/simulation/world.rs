@@ -160,11 +160,11 @@ impl World {
             let peer = &mut self.peers[index];
             peer.receive();
             let state = peer.socket.state();
-            let (overflowed, gone, blocked, finished) =
-                (state.overflowed, state.gone_reported, state.blocked, state.finished);
+            let (overflowed, ended, gone, blocked, finished) =
+                (state.overflowed, state.ended, state.gone_reported, state.blocked, state.finished);
             drop(state);
-            assert!(overflowed <= 1 && finished <= 1, "a sink was told twice");
-            assert!(overflowed == 0 || !peer.is_open(), "a flush cannot fill a queue");
+            assert!(overflowed + ended <= 1 && finished <= 1, "a sink was told twice");
+            assert!(overflowed + ended == 0 || !peer.is_open(), "a flush cannot fill a queue or end a channel");
             if gone && peer.life != Life::Closed {
                 peer.stop(Life::Gone);
             }

@@ -139,7 +139,7 @@ impl Accounts {
     ) -> Result<Result<(), RowFault>, StopCause> {
         let line = row.line;
         let fault = |error| Ok(Err(RowFault { line, error }));
-        let ImportRow { name, email, secret, active, .. } = row;
+        let ImportRow { name, email, secret, active, attributes, .. } = row;
         let own_names: Vec<&str> =
             std::iter::once(name.as_str()).chain(email.as_ref().map(|email| email.as_str())).collect();
         let password_hash = match secret {
@@ -154,7 +154,8 @@ impl Accounts {
         if let Err(error) = kinds.admit(password_hash.kind()) {
             return fault(error);
         }
-        let user = NewUser { name, email, password_hash, active, created_at_s: self.clock.now().seconds() };
+        let created_at_s = self.clock.now().seconds();
+        let user = NewUser { name, email, password_hash, active, created_at_s, attributes };
         let inserted = if options.dry_run {
             self.users.check_insert(&user).await.and_then(|()| seen.insert(&user))
         } else {

@@ -6,7 +6,7 @@ use std::io;
 
 use super::import_rows::LINE_BYTES_MAX;
 use super::password_rule::WeakPassword;
-use crate::ports::users::NameFault;
+use crate::ports::users::{AttributesFault, NameFault};
 
 /// A row that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum RowError {
     },
     /// The line is JSON of another shape.
     #[error(
-        "up to column {column} it is not an object of name, email, password_hash, password (texts) and active (true or false), each once"
+        "up to column {column} it is not an object of name, email, password_hash, password (texts), active (true or false) and attributes (an object), each once"
     )]
     OtherJson {
         /// Where reading stopped, counted from 1.
@@ -67,6 +67,9 @@ pub enum RowError {
     /// The address cannot be one.
     #[error("the e-mail address cannot be used: {0}")]
     Email(NameFault),
+    /// The attributes cannot be some.
+    #[error(transparent)]
+    Attributes(#[from] AttributesFault),
     /// No login could ever verify the hash.
     #[error(
         "the password hash is neither bcrypt ($2a$, $2b$, $2y$, cost 4 to 14) nor argon2id (version 19, memory up to 256 MiB, up to 10 passes and 16 lanes)"
@@ -100,7 +103,7 @@ pub enum UnreadableFile {
     },
     /// The header is none.
     #[error(
-        "line {line}: the first line must name the columns: name, password_hash or password, and if wanted email and active; {what}"
+        "line {line}: the first line must name the columns: name, password_hash or password, and if wanted email, active and attributes; {what}"
     )]
     Header {
         /// The line of the header, counted from 1.

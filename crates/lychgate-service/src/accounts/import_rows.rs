@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::import_faults::{RowError, RowFault, UnreadableFile};
-use crate::ports::users::{Email, PasswordHash, UserName};
+use crate::ports::users::{Attributes, Email, PasswordHash, ReadAttributes, UserName};
 
 /// The most bytes of a line.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
@@ -55,6 +55,8 @@ pub struct ImportRow {
     pub secret: ImportSecret,
     /// Whether the account may log in; `true` where the row does not say.
     pub active: bool,
+    /// What else there is to say of the account. In CSV the column holds a JSON object.
+    pub attributes: Attributes,
 }
 
 /// A password as a row gives it.
@@ -164,6 +166,7 @@ enum Column {
     PasswordHash,
     Password,
     Active,
+    Attributes,
 }
 
 impl Column {
@@ -174,6 +177,7 @@ impl Column {
             "password_hash" => Some(Self::PasswordHash),
             "password" => Some(Self::Password),
             "active" => Some(Self::Active),
+            "attributes" => Some(Self::Attributes),
             _ => None,
         }
     }
@@ -189,6 +193,7 @@ struct RawRow {
     password: Option<String>,
     #[serde(default = "yes")]
     active: bool,
+    attributes: Option<ReadAttributes>,
 }
 
 fn yes() -> bool {
@@ -201,7 +206,14 @@ impl RawRow {
         if values.len() != columns.len() {
             return Err(RowError::ColumnCount { found: values.len(), expected: columns.len() });
         }
-        let mut row = Self { name: String::new(), email: None, password_hash: None, password: None, active: true };
+        let mut row = Self {
+            name: String::new(),
+            email: None,
+            password_hash: None,
+            password: None,
+            active: true,
+            attributes: None,
+        };
         for (column, value) in columns.iter().zip(&values) {
             match column {
                 Column::Name => row.name = value.into(),
@@ -209,6 +221,8 @@ impl RawRow {
                 Column::PasswordHash => row.password_hash = Some(value.into()),
                 Column::Password => row.password = Some(value.into()),
                 Column::Active => row.active = truth(value)?,
+                Column::Attributes if value.trim().is_empty() => {}
+                Column::Attributes => row.attributes = Some(ReadAttributes(Attributes::from_json(value))),
             }
         }
         Ok(row)
@@ -232,7 +246,8 @@ impl RawRow {
             (None, None) => return Err(RowError::NoSecret),
             (Some(_), Some(_)) => return Err(RowError::TwoSecrets),
         };
-        Ok(ImportRow { line, name, email, secret, active: self.active })
+        let attributes = self.attributes.map_or_else(|| Ok(Attributes::default()), |read| read.0)?;
+        Ok(ImportRow { line, name, email, secret, active: self.active, attributes })
     }
 }
 

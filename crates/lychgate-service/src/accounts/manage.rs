@@ -8,7 +8,10 @@ use super::hashing::Busy;
 use super::password_rule::{PASSWORD_BYTES_MAX, PasswordRule, WeakPassword};
 use super::{Accounts, LoginField};
 use crate::ports::StoreError;
-use crate::ports::users::{Email, InsertError, NameFault, NewUser, PasswordHash, User, UserId, UserName};
+use crate::ports::users::{
+    AttributeChange, Attributes, AttributesFault, Email, InsertError, NameFault, NewUser, PasswordHash, User, UserId,
+    UserName,
+};
 
 /// The most users on one page of a list.
 pub const PAGE_USERS_MAX: u32 = 1_000;
@@ -98,6 +101,26 @@ pub enum ChangeRefused {
     Store(#[from] StoreError),
 }
 
+/// Why an account's attributes are as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum AttributesRefused {
+    /// There is no such account.
+    #[error("there is no such account")]
+    Unknown,
+    /// The attributes would break a rule.
+    #[error(transparent)]
+    Attributes(#[from] AttributesFault),
+    /// Somebody else changes them, again and again.
+    #[error("the attributes are being changed by somebody else; try again")]
+    Contended,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How often a change of attributes is tried when others change them meanwhile.
+const ATTRIBUTES_TRIES_MAX: usize = 8;
+
 /// A page of a list in ascending order of id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -123,7 +146,14 @@ impl Accounts {
         account.rule.check(account.password.expose_secret(), &own_names(name.as_str(), account.email))?;
         let password_hash = self.hash(account.password).await?;
         let created_at_s = self.clock.now().seconds();
-        let user = NewUser { name, email, password_hash, active: account.active, created_at_s };
+        let user = NewUser {
+            name,
+            email,
+            password_hash,
+            active: account.active,
+            created_at_s,
+            attributes: Attributes::default(),
+        };
         Ok(self.users.insert(&user).await?)
     }
 
@@ -173,6 +203,22 @@ impl Accounts {
         let new_hash = changed.await??;
         let is_set = self.users.set_password_hash(id, Some(&user.password_hash), &new_hash).await?;
         if is_set { Ok(()) } else { Err(ChangeRefused::BadCredentials) }
+    }
+
+    /// Sets and removes attributes, all of `changes` or none of them, and gives the account as it is then.
+    ///
+    /// # Errors
+    ///
+    /// See [`AttributesRefused`]; the attributes are those from before then.
+    pub async fn change_attributes(&self, id: UserId, changes: &[AttributeChange]) -> Result<User, AttributesRefused> {
+        for _ in 0..ATTRIBUTES_TRIES_MAX {
+            let user = self.users.find_by_id(id).await?.ok_or(AttributesRefused::Unknown)?;
+            let attributes = user.attributes.with(changes)?;
+            if self.users.set_attributes(id, &user.attributes, &attributes).await? {
+                return Ok(User { attributes, ..user });
+            }
+        }
+        Err(AttributesRefused::Contended)
     }
 
     /// Enables or disables an account; `false` when there is no such account.

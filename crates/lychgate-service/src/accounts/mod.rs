@@ -12,6 +12,7 @@ use crate::ports::StoreError;
 use crate::ports::clock::Clock;
 use crate::ports::users::{User, Users};
 
+mod field;
 mod hash_functions;
 mod hashing;
 mod import;
@@ -21,6 +22,7 @@ mod login;
 mod manage;
 mod password_rule;
 
+pub use field::AccountField;
 pub use hash_functions::{HashFunctions, StandardHashes};
 pub use hashing::{Busy, Hashing, HashingLimits, HashingLoad};
 pub use import::{
@@ -29,7 +31,9 @@ pub use import::{
 pub use import_faults::{RowError, RowFault, UnreadableFile};
 pub use import_rows::{ImportFormat, ImportRow, ImportRows, ImportSecret, LINE_BYTES_MAX};
 pub use login::{LoginRefused, LoginRequest};
-pub use manage::{ChangeRefused, CreateRefused, NewAccount, PAGE_USERS_MAX, Page, SetPasswordRefused};
+pub use manage::{
+    AttributesRefused, ChangeRefused, CreateRefused, NewAccount, PAGE_USERS_MAX, Page, SetPasswordRefused,
+};
 pub use password_rule::{
     PASSWORD_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordRule, WeakPassword, barred_stems,
 };

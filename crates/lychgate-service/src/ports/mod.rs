@@ -4,10 +4,19 @@
 //!
 //! **Absent on purpose:** no port names a technology; SQL, Redis and HTTP stay with their adapters.
 
+pub mod api_keys;
+pub mod application;
 pub mod broker;
 pub mod clock;
+pub mod directory;
 pub mod keys;
+pub mod messages;
+pub mod presence_mirror;
 pub mod readiness;
+pub mod registry;
+pub mod rights;
+pub mod text_source;
+pub mod tickets;
 pub mod users;
 
 /// Why a store could not answer.

@@ -15,9 +15,15 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::StoreError;
 
+mod attributes;
 mod kind;
 mod names;
 
+pub(crate) use attributes::ReadAttributes;
+pub use attributes::{
+    ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTES_BYTES_MAX, ATTRIBUTES_MAX, AttributeChange, Attributes, AttributesFault,
+    is_attribute_name,
+};
 pub use kind::{ARGON2_LANES_MAX, ARGON2_MEMORY_KIB_MAX, ARGON2_PASSES_MAX, BCRYPT_COST_MAX, HashKind, NotAHashKind};
 pub use names::{EMAIL_BYTES_MAX, Email, NAME_BYTES_MAX, NameFault, UserName, fold};
 
@@ -68,6 +74,12 @@ pub trait Users: Send + Sync {
         expected: Option<&PasswordHash>,
         new: &PasswordHash,
     ) -> Result<bool, StoreError>;
+
+    /// Replaces the attributes where the stored ones are `expected`.
+    ///
+    /// `false` when there is no such user or the stored ones are others; nothing has changed then.
+    /// Of several calls that expect the same and set something else at most one succeeds.
+    async fn set_attributes(&self, id: UserId, expected: &Attributes, new: &Attributes) -> Result<bool, StoreError>;
 
     /// Every kind of password hash that some user has, each once and in ascending order.
     ///
@@ -130,6 +142,8 @@ pub struct User {
     pub active: bool,
     /// When the user was stored, in Unix seconds.
     pub created_at_s: u64,
+    /// What else there is to say of the user.
+    pub attributes: Attributes,
 }
 
 /// A user to be stored.
@@ -145,6 +159,8 @@ pub struct NewUser {
     pub active: bool,
     /// Now, in Unix seconds.
     pub created_at_s: u64,
+    /// What else there is to say of the user.
+    pub attributes: Attributes,
 }
 
 /// A password hash as text (PHC string or modular crypt format); prints as its kind alone.

@@ -7,7 +7,9 @@ use parking_lot::Mutex;
 
 use crate::ports::StoreError;
 use crate::ports::keys::{Keys, StoredKey};
-use crate::ports::users::{Email, HashKind, InsertError, NewUser, PasswordHash, User, UserId, UserName, Users, fold};
+use crate::ports::users::{
+    Attributes, Email, HashKind, InsertError, NewUser, PasswordHash, User, UserId, UserName, Users, fold,
+};
 
 /// Users in memory.
 #[derive(Default)]
@@ -45,6 +47,7 @@ pub fn new_user(name: &str) -> NewUser {
         password_hash: PasswordHash::new(format!("$2b$04${}", "A".repeat(53))),
         active: true,
         created_at_s: 1_700_000_000,
+        attributes: Attributes::default(),
     }
 }
 
@@ -106,6 +109,7 @@ impl State {
             password_hash: new.password_hash.clone(),
             active: new.active,
             created_at_s: new.created_at_s,
+            attributes: new.attributes.clone(),
         };
         self.users.push(user.clone());
         Ok(user)
@@ -165,6 +169,17 @@ impl Users for MemoryUsers {
         self.write(|state| match state.users.iter_mut().find(is_wanted) {
             Some(user) => {
                 user.password_hash = new.clone();
+                true
+            }
+            None => false,
+        })
+    }
+
+    async fn set_attributes(&self, id: UserId, expected: &Attributes, new: &Attributes) -> Result<bool, StoreError> {
+        let is_wanted = |user: &&mut User| user.id == id && user.attributes == *expected;
+        self.write(|state| match state.users.iter_mut().find(is_wanted) {
+            Some(user) => {
+                user.attributes = new.clone();
                 true
             }
             None => false,

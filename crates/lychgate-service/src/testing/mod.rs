@@ -3,12 +3,24 @@
 //! It is a feature and no part of a server.
 //! The suite panics with the rule that was broken, as a test does.
 
+mod api_keys_suite;
 mod keys_suite;
 mod memory;
+mod memory_api_keys;
+mod memory_systems;
+mod messages_suite;
 mod quick_hashes;
+mod registry_suite;
+mod tickets_suite;
 mod users_suite;
 
+pub use api_keys_suite::api_keys_conformance;
 pub use keys_suite::keys_conformance;
 pub use memory::{Fault, MemoryKeys, MemoryUsers, new_user};
+pub use memory_api_keys::MemoryApiKeys;
+pub use memory_systems::{MemoryMessages, MemoryRegistry, MemoryTickets};
+pub use messages_suite::messages_conformance;
 pub use quick_hashes::{HashWork, QuickHashes};
+pub use registry_suite::registry_conformance;
+pub use tickets_suite::tickets_conformance;
 pub use users_suite::users_conformance;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::memory::new_user;
-use crate::ports::users::{Email, HashKind, InsertError, NewUser, PasswordHash, User, UserId, Users};
+use crate::ports::users::{Attributes, Email, HashKind, InsertError, NewUser, PasswordHash, User, UserId, Users};
 
 /// Runs the suite; `make` returns an empty store of its own at each call.
 ///
@@ -26,9 +26,11 @@ where
     a_refused_insert_leaves_no_trace(&*make().await).await;
     active_is_set_and_set_again(&*make().await).await;
     hashes_are_replaced_where_they_are_as_expected(&*make().await).await;
+    attributes_are_kept_and_replaced_where_they_are_as_expected(&*make().await).await;
     kinds_are_told_once_each(&*make().await).await;
     of_many_inserts_of_one_name_one_wins(&*make().await).await;
     of_many_replacements_of_one_hash_one_wins(&*make().await).await;
+    of_many_changes_of_the_same_attributes_one_wins(&*make().await).await;
     texts_are_data(&*make().await).await;
 }
 
@@ -170,6 +172,47 @@ async fn hashes_are_replaced_where_they_are_as_expected(users: &dyn Users) {
     let replaced = User { password_hash: second, ..ada.clone() };
     assert_eq!(users.find_by_id(ada.id).await.expect("reading works"), Some(replaced));
     assert_eq!(users.find_by_id(bob.id).await.expect("reading works"), Some(bob), "and nobody else");
+}
+
+fn attributes(json: &str) -> Attributes {
+    Attributes::from_json(json).expect("attributes for a test are some")
+}
+
+async fn attributes_are_kept_and_replaced_where_they_are_as_expected(users: &dyn Users) {
+    let all = attributes(
+        r#"{"display_name":"Ada \"the\" Löwe 🦁","is_admin":true,"level":-7,"share":0.1,"big":18446744073709551615}"#,
+    );
+    let ada = insert(users, &NewUser { attributes: all.clone(), ..with_email("ada", "ada@example.org") }).await;
+    let bob = insert(users, &new_user("bob")).await;
+    assert_eq!((&ada.attributes, &bob.attributes), (&all, &Attributes::default()), "an insert tells what was stored");
+    for found in [
+        users.find_by_id(ada.id).await.expect("reading works"),
+        users.find_by_name("ada").await.expect("reading works"),
+        users.find_by_email("ada@example.org").await.expect("reading works"),
+        users.list(None, 1).await.expect("reading works").pop(),
+    ] {
+        assert_eq!(found.as_ref(), Some(&ada), "every read tells them");
+    }
+    let fewer = attributes(r#"{"is_admin":false}"#);
+    let unknown = UserId(bob.id.0 + 1);
+    assert!(!users.set_attributes(unknown, &Attributes::default(), &fewer).await.expect("nobody is changed"));
+    assert!(!users.set_attributes(ada.id, &fewer, &fewer).await.expect("asking works"), "they are others");
+    assert_eq!(users.find_by_id(ada.id).await.expect("reading works"), Some(ada.clone()));
+    assert!(users.set_attributes(ada.id, &all, &fewer).await.expect("asking works"));
+    assert!(!users.set_attributes(ada.id, &all, &fewer).await.expect("asking works"), "they are replaced already");
+    assert!(users.set_attributes(ada.id, &fewer, &fewer).await.expect("asking works"), "the same again is set");
+    let now = users.find_by_id(ada.id).await.expect("reading works");
+    assert_eq!(now, Some(User { attributes: fewer, ..ada }), "and nothing else of ada");
+    assert_eq!(users.find_by_id(bob.id).await.expect("reading works"), Some(bob), "and nothing of bob");
+}
+
+async fn of_many_changes_of_the_same_attributes_one_wins(users: &dyn Users) {
+    let ada = insert(users, &new_user("ada")).await;
+    let new: Vec<_> = (0..8).map(|n| attributes(&format!("{{\"n\":{n}}}"))).collect();
+    let answers = join_all(new.iter().map(|new| users.set_attributes(ada.id, &ada.attributes, new))).await;
+    let won: Vec<_> = (0..new.len()).filter(|n| *answers[*n].as_ref().expect("asking works")).collect();
+    let stored = users.find_by_id(ada.id).await.expect("reading works").expect("ada is there").attributes;
+    assert!(matches!(won[..], [n] if new[n] == stored), "winners: {won:?}");
 }
 
 async fn kinds_are_told_once_each(users: &dyn Users) {

@@ -56,6 +56,16 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(BUSY | LOCKED))
 }
 
+/// Whether a row was refused because what it refers to is not there.
+pub(super) fn is_missing_parent(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
+/// Unix seconds as SQLite keeps them.
+pub(super) fn seconds(unix_s: u64) -> Result<i64, StoreError> {
+    i64::try_from(unix_s).map_err(|error| StoreError::Broken(error.into()))
+}
+
 /// The result code without the detail that its upper bits hold.
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code: i32 = error.as_database_error()?.code()?.parse().ok()?;

@@ -15,15 +15,19 @@ use lychgate_service::ports::StoreError;
 use lychgate_service::ports::readiness::Readiness;
 use sqlx::SqlitePool;
 
+mod api_keys;
 mod connect;
 mod faults;
 mod files;
 mod keys;
 mod location;
+mod messages;
 mod open_error;
+mod registry;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod users;
 
 pub use open_error::OpenError;
@@ -32,7 +36,7 @@ use connect::Setup;
 use faults::store_error;
 use location::Location;
 
-/// A database of users and keys. Clones share its connections.
+/// A database of users, keys, API keys, tickets, resources and messages. Clones share its connections.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,

@@ -17,7 +17,12 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![migration(1, "accounts", include_str!("../../migrations/sqlite/0001_accounts.sql"))])
+    Migrator::with_migrations(vec![
+        migration(1, "accounts", include_str!("../../migrations/sqlite/0001_accounts.sql")),
+        migration(2, "systems", include_str!("../../migrations/sqlite/0002_systems.sql")),
+        migration(3, "attributes", include_str!("../../migrations/sqlite/0003_attributes.sql")),
+        migration(4, "api_keys", include_str!("../../migrations/sqlite/0004_api_keys.sql")),
+    ])
 });
 
 /// `PRAGMA application_id` of our databases: "LYCH".

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lychgate_service::ports::StoreError;
 use lychgate_service::ports::keys::{Keys, StoredKey};
-use lychgate_service::ports::users::{InsertError, NewUser, PasswordHash, UserId, Users};
+use lychgate_service::ports::users::{Attributes, InsertError, NewUser, PasswordHash, UserId, Users};
 use lychgate_service::testing::new_user;
 use sqlx::SqlitePool;
 use tempfile::TempDir;
@@ -153,24 +153,32 @@ async fn a_dropped_write_is_whole_or_not_there() {
 }
 
 #[tokio::test]
-async fn no_login_reads_every_user() {
+async fn no_question_reads_a_whole_table() {
     let folder = folder();
     let store = store(&folder).await;
     for n in 0..50 {
         store.insert(&new_user(&format!("user {n}"))).await.expect("it is stored");
     }
-    for statement in super::users::INDEXED {
+    let tables = ["users", "api_keys", "tickets", "resources", "members", "messages", "reactions"];
+    let statements = super::users::INDEXED
+        .iter()
+        .chain(&super::api_keys::INDEXED)
+        .chain(&super::tickets::INDEXED)
+        .chain(&super::registry::INDEXED)
+        .chain(&super::messages::INDEXED);
+    for statement in statements {
         let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explained).fetch_all(&store.readers).await.expect("SQLite explains it");
         let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
-        let reads_users = |step: &String| step.contains("users") && !step.contains("INDEX") && !step.contains("KEY");
         // SEARCH goes down an index; SCAN reads it, or the table, from one end to the other.
-        assert!(steps.iter().any(|step| step.starts_with("SEARCH users")), "{statement}: {steps:?}");
-        assert!(
-            !steps.iter().any(|step| step.starts_with("SCAN users") || reads_users(step)),
-            "{statement}: {steps:?}"
-        );
+        let of_ours = |step: &str, verb: &str| {
+            step.strip_prefix(verb).is_some_and(|rest| tables.iter().any(|table| rest.starts_with(table)))
+        };
+        let searches = |step: &String| of_ours(step, "SEARCH ") && (step.contains("INDEX") || step.contains("KEY"));
+        assert!(steps.iter().any(searches), "{statement}: {steps:?}");
+        let reads_all = |step: &String| of_ours(step, "SCAN ") || (of_ours(step, "SEARCH ") && !searches(step));
+        assert!(!steps.iter().any(reads_all), "{statement}: {steps:?}");
     }
 }
 
@@ -183,9 +191,39 @@ async fn a_row_that_another_program_spoiled_is_broken_and_not_believed() {
     kind.await.expect("somebody edits the file");
     let kinds = store.hash_kinds().await;
     assert!(matches!(kinds, Err(StoreError::Broken(_))), "{kinds:?}");
+    let attributes = sqlx::query(r#"UPDATE users SET attributes = '{"name":"root"}'"#).execute(&store.writer);
+    attributes.await.expect("somebody edits the file");
+    let ada = store.find_by_name("ada").await;
+    assert!(matches!(ada, Err(StoreError::Broken(_))), "{ada:?}");
     let huge = NewUser { created_at_s: u64::MAX, ..new_user("bob") };
     assert!(matches!(store.insert(&huge).await, Err(InsertError::Store(StoreError::Broken(_)))));
     assert_eq!(store.find_by_name("bob").await.expect("reading works"), None);
+}
+
+#[tokio::test]
+async fn accounts_of_an_older_schema_stay_as_they_were() {
+    let folder = folder();
+    let store = store(&folder).await;
+    let ada = store.insert(&new_user("ada")).await.expect("it is stored");
+    for statement in ["ALTER TABLE users DROP COLUMN attributes", "DELETE FROM _sqlx_migrations WHERE version = 3"] {
+        sqlx::query(statement).execute(&store.writer).await.expect("the way back, which only a test goes");
+    }
+    store.close().await;
+    let newer = self::store(&folder).await;
+    assert_eq!(newer.find_by_name("ada").await.expect("reading works"), Some(ada), "without attributes");
+}
+
+#[tokio::test]
+async fn attributes_that_were_edited_by_hand_are_still_those() {
+    let folder = folder();
+    let store = store(&folder).await;
+    let ada = store.insert(&new_user("ada")).await.expect("it is stored");
+    let edit = sqlx::query(r#"UPDATE users SET attributes = ' { "b" : 1.0, "a":"x" } '"#).execute(&store.writer);
+    edit.await.expect("somebody edits the file");
+    let read = store.find_by_id(ada.id).await.expect("reading works").expect("ada is there").attributes;
+    let new = Attributes::from_json("{}").expect("an empty object");
+    assert!(store.set_attributes(ada.id, &read, &new).await.expect("asking works"));
+    assert_eq!(store.find_by_id(ada.id).await.expect("reading works"), Some(ada));
 }
 
 #[test]

@@ -3,16 +3,19 @@
 use async_trait::async_trait;
 use lychgate_service::ports::StoreError;
 use lychgate_service::ports::users::{
-    Email, HashKind, InsertError, NewUser, NotAHashKind, PasswordHash, User, UserId, Users, fold,
+    Attributes, AttributesFault, Email, HashKind, InsertError, NewUser, NotAHashKind, PasswordHash, User, UserId,
+    Users, fold,
 };
 use sqlx::{FromRow, SqliteConnection};
 
 use super::SqliteStore;
 use super::faults::store_error;
 
-const BY_ID: &str = "SELECT id, name, email, password_hash, active, created_at_s FROM users WHERE id = ?1";
-const BY_NAME: &str = "SELECT id, name, email, password_hash, active, created_at_s FROM users WHERE name = ?1";
-const BY_EMAIL: &str = "SELECT id, name, email, password_hash, active, created_at_s FROM users WHERE email_folded = ?1";
+const BY_ID: &str = "SELECT id, name, email, password_hash, active, created_at_s, attributes FROM users WHERE id = ?1";
+const BY_NAME: &str =
+    "SELECT id, name, email, password_hash, active, created_at_s, attributes FROM users WHERE name = ?1";
+const BY_EMAIL: &str =
+    "SELECT id, name, email, password_hash, active, created_at_s, attributes FROM users WHERE email_folded = ?1";
 /// From each kind in the index to the next greater one: a look-up for each kind and not a row for each user,
 /// which DISTINCT would read.
 const HASH_KINDS: &str = "WITH RECURSIVE kinds(kind) AS ( \
@@ -35,6 +38,7 @@ struct Row {
     password_hash: String,
     active: bool,
     created_at_s: i64,
+    attributes: String,
 }
 
 impl Row {
@@ -46,6 +50,7 @@ impl Row {
             password_hash: PasswordHash::new(self.password_hash),
             active: self.active,
             created_at_s: u64::try_from(self.created_at_s).map_err(|error| StoreError::Broken(error.into()))?,
+            attributes: read_attributes(&self.attributes)?,
         })
     }
 }
@@ -78,9 +83,9 @@ impl Users for SqliteStore {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
         check(&mut transaction, user).await?;
         let row = sqlx::query_as::<_, Row>(
-            "INSERT INTO users (name, name_folded, email, email_folded, password_hash, password_kind, active, created_at_s) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             RETURNING id, name, email, password_hash, active, created_at_s",
+            "INSERT INTO users (name, name_folded, email, email_folded, password_hash, password_kind, active, created_at_s, \
+             attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+             RETURNING id, name, email, password_hash, active, created_at_s, attributes",
         );
         let row = row
             .bind(user.name.as_str())
@@ -91,6 +96,7 @@ impl Users for SqliteStore {
             .bind(user.password_hash.kind().to_string())
             .bind(user.active)
             .bind(i64::try_from(user.created_at_s).map_err(|error| StoreError::Broken(error.into()))?)
+            .bind(user.attributes.to_json())
             .fetch_one(&mut *transaction)
             .await
             .map_err(store_error)?;
@@ -105,7 +111,7 @@ impl Users for SqliteStore {
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
         let rows = sqlx::query_as::<_, Row>(
-            "SELECT id, name, email, password_hash, active, created_at_s FROM users WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT id, name, email, password_hash, active, created_at_s, attributes FROM users WHERE id > ?1 ORDER BY id LIMIT ?2",
         );
         // Ids are positive, so every user comes after 0.
         let rows = rows.bind(after.map_or(0, |id| id.0)).bind(limit);
@@ -134,6 +140,21 @@ impl Users for SqliteStore {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn set_attributes(&self, id: UserId, expected: &Attributes, new: &Attributes) -> Result<bool, StoreError> {
+        // Compared as values and not as text: what somebody edited by hand has other blanks and is still the same.
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+        let stored = sqlx::query_scalar::<_, String>("SELECT attributes FROM users WHERE id = ?1").bind(id.0);
+        let stored = stored.fetch_optional(&mut *transaction).await.map_err(store_error)?;
+        let stored = stored.as_deref().map(read_attributes).transpose()?;
+        if stored.as_ref() != Some(expected) {
+            return Ok(false);
+        }
+        let update = sqlx::query("UPDATE users SET attributes = ?2 WHERE id = ?1").bind(id.0).bind(new.to_json());
+        update.execute(&mut *transaction).await.map_err(store_error)?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(true)
+    }
+
     async fn hash_kinds(&self) -> Result<Vec<HashKind>, StoreError> {
         let labels: Vec<String> = sqlx::query_scalar(HASH_KINDS).fetch_all(&self.readers).await.map_err(store_error)?;
         let mut kinds = labels
@@ -143,6 +164,10 @@ impl Users for SqliteStore {
         kinds.sort_unstable();
         Ok(kinds)
     }
+}
+
+fn read_attributes(text: &str) -> Result<Attributes, StoreError> {
+    Attributes::from_json(text).map_err(|fault: AttributesFault| StoreError::Broken(fault.into()))
 }
 
 /// Whether the name and the address are free, as names and as addresses.

@@ -1,9 +1,15 @@
 //! The command line: what can be asked for, and how each answer ends the process.
 //!
-//! **Invariant:** no command prints a token or a password, except `token mint`, whose answer is a token.
+//! **Invariant:** no command prints a token, a password or a key, except `token mint` and `apikey create`, whose answer
+//! is one.
 
+mod apikey;
 mod config;
 mod connect;
+mod endpoints;
+mod member;
+mod registry;
+mod resource;
 mod serve;
 mod terminal;
 mod token;
@@ -52,9 +58,20 @@ enum Command {
     /// Check, print or explain the configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// Show what a configuration serves, who may enter, and how each refusal looks
+    Endpoints(endpoints::Endpoints),
     /// Manage the accounts that may log in
     #[command(subcommand)]
     User(user::User),
+    /// Manage the register of resources and their owners
+    #[command(subcommand)]
+    Resource(resource::Resource),
+    /// Manage the members of registered resources
+    #[command(subcommand)]
+    Member(member::Member),
+    /// Manage the keys that programs show to the HTTP API
+    #[command(subcommand, name = "apikey")]
+    ApiKey(apikey::ApiKey),
     /// Make a token, or look into one
     #[command(subcommand)]
     Token(token::Token),
@@ -109,7 +126,11 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Config(command) => command.run(),
+        Command::Endpoints(command) => command.run(),
         Command::User(command) => command.run(),
+        Command::Resource(command) => command.run(),
+        Command::Member(command) => command.run(),
+        Command::ApiKey(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Connect(command) => command.run(),
     };

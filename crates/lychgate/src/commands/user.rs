@@ -2,6 +2,7 @@
 //!
 //! **Absent on purpose:** a password is never an argument, where every user of the machine could read it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,10 +12,10 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, PasswordRule};
 use lychgate_service::ports::clock::SystemClock;
-use lychgate_service::ports::users::User as Account;
+use lychgate_service::ports::users::{AttributeChange, User as Account};
 use lychgate_store::SqliteStore;
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::terminal::{self, say, say_all};
 use super::{ConfigArgs, block_on, ended, user_import};
@@ -29,6 +30,8 @@ Examples:
   lychgate user list --json
       One JSON object per line.
   lychgate user disable alice
+  lychgate user set alice 'display_name=Alice L.' is_admin=true
+      What logins and tokens may tell of an account beside its name and address.
   lychgate user import people.csv --dry-run
 
 USER is a name, an e-mail address, or # and an id.
@@ -37,14 +40,26 @@ All of them take --config FILE, which names the database.";
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   lychgate user import people.csv
-      CSV with a heading: name,email,password_hash,active
+      CSV with a heading: name,email,password_hash,active,attributes
   lychgate user import people.jsonl --dry-run
       A JSON object per line with the same names; nothing is stored.
   other-program export | lychgate user import - --format jsonl
 
 Each row has a password_hash (bcrypt or argon2id) or a password, which is hashed.
+Attributes are a JSON object of texts, numbers, true and false.
 A row that cannot be taken is reported with its line, and the others are stored.
 Running the same file again stores what is missing.";
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  lychgate user set alice 'display_name=Alice L.' level=7 is_admin=true
+  lychgate user set alice 'badge=\"007\"'
+      In double quotes it is text, whatever it looks like.
+  lychgate user set alice --remove badge
+
+An account has at most 64 attributes, together at most 4 KiB as JSON.
+A name begins with a letter and holds letters, digits, - and _.
+What is set here is told by logins from then on; tokens that were given before stay as they are.";
 
 /// See [`EXAMPLES`].
 #[derive(Subcommand)]
@@ -52,7 +67,7 @@ Running the same file again stores what is missing.";
 pub(super) enum User {
     /// Make an account
     Add {
-        /// Its name, which becomes the subject of its tokens
+        /// Its name, the subject of its tokens unless login.subject says otherwise
         name: String,
         /// Its e-mail address
         #[arg(long)]
@@ -88,6 +103,20 @@ pub(super) enum User {
     Enable {
         /// Name, e-mail address, or # and id
         user: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Set attributes of an account, which logins and tokens may tell of it
+    #[command(after_help = SET_EXAMPLES)]
+    Set {
+        /// Name, e-mail address, or # and id
+        user: String,
+        /// What to set: true, false and numbers are those, anything else is text
+        #[arg(value_name = "NAME=VALUE", required_unless_present = "remove")]
+        changes: Vec<String>,
+        /// An attribute to remove; may be given more than once
+        #[arg(long, value_name = "NAME")]
+        remove: Vec<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -190,6 +219,14 @@ impl User {
             }
             Self::Disable { user, common } => switch(&common, &user, false),
             Self::Enable { user, common } => switch(&common, &user, true),
+            Self::Set { user, changes, remove, common } => {
+                let changes = changes_of(&changes, remove)?;
+                let account = common.open()?.with(async |accounts| {
+                    let account = find(accounts, &user).await?;
+                    Ok(accounts.change_attributes(account.id, &changes).await?)
+                })?;
+                done(&common, &account, "has new attributes")
+            }
             Self::Passwd { user, password, common } => {
                 let open = common.open()?;
                 let account = open.with(async |accounts| find(accounts, &user).await)?;
@@ -250,6 +287,26 @@ fn switch(common: &Common, user: &str, active: bool) -> anyhow::Result<()> {
     done(common, &account, if active { "is enabled" } else { "is disabled; tokens it has stay good until they expire" })
 }
 
+fn changes_of(set: &[String], remove: Vec<String>) -> anyhow::Result<Vec<AttributeChange>> {
+    let mut changes = Vec::new();
+    for text in set {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(ended(2, format!("\"{}\" is not NAME=VALUE", terminal::harmless(text))));
+        };
+        changes.push(AttributeChange { name: name.to_owned(), value: Some(value_of(value)) });
+    }
+    changes.extend(remove.into_iter().map(|name| AttributeChange { name, value: None }));
+    Ok(changes)
+}
+
+/// True, false, a number or a quoted text as JSON has them, else the text itself.
+fn value_of(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
 /// Accounts page by page, so that a million of them take the memory of one page.
 async fn list(common: &Common, accounts: &Accounts) -> anyhow::Result<()> {
     let mut after = None;
@@ -289,6 +346,7 @@ fn describe(account: &Account) -> String {
         "name": account.name,
         "email": account.email,
         "active": account.active,
+        "attributes": account.attributes.iter().collect::<BTreeMap<_, _>>(),
         "created_at": created_at(account),
         "password": account.password_hash.kind().to_string(),
     })

@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::codec;
 use super::endpoint::{EndpointKind, place_of};
 use super::fault::{Faults, Notice, Place};
 use super::profile::BUILT_IN;
-use super::settings::Operations;
+use super::route::RouteKind;
+use super::settings::{Operations, TicketMethod};
 use super::shape::{KIB, cite, show_size, show_time};
 use super::source::{BUILT_IN_FILE, Sources};
-use super::{DEV_ISSUER, Raw};
+use super::{DEV_ISSUER, Raw, entrances};
 
 /// What stamps and the frame header may add to a message.
 const ENVELOPE_BYTES: usize = 2 * KIB;
@@ -34,8 +36,13 @@ pub(super) fn all(raw: &mut Raw, sources: &Sources, faults: &mut Faults, notices
     connections_fit_the_machine(raw, sources, notices);
     ports_differ(raw, faults);
     paths_differ(raw, sources, faults);
+    passwords_are_asked_for(raw, sources, faults);
     profiles_exist(raw, faults);
+    entrances::all(raw, sources, faults, notices);
     issuers_differ(raw, faults);
+    for (name, endpoint) in &raw.endpoints {
+        codec::compiles(name, endpoint, &raw.places, faults);
+    }
     if raw.endpoints.is_empty() && !faults.concern("endpoint") {
         let text = "there is none, so no socket can connect; write [endpoint.NAME]".to_owned();
         notices.push(Notice { place: Place::Nowhere, key: "endpoint".to_owned(), text });
@@ -146,37 +153,97 @@ fn ports_differ(raw: &Raw, faults: &mut Faults) {
     }
 }
 
+/// One path that this server answers.
+struct Served<'a> {
+    key: String,
+    path: &'a str,
+    /// The one method that it takes; `None` for a path that takes all of them.
+    method: Option<&'static str>,
+    place: Place,
+}
+
 fn paths_differ(raw: &Raw, sources: &Sources, faults: &mut Faults) {
-    let mut taken: BTreeMap<&str, String> = BTreeMap::new();
-    if raw.login.enabled {
-        taken.insert(&raw.login.path, "login.path".to_owned());
-    }
-    if sources.dev {
-        taken.insert(TEST_TOKEN_PATH, "the development server's test token".to_owned());
-    }
     let is_operations = |path: &str| {
         raw.server.operations_listen == Operations::Same
             && OPERATIONS_PATHS
                 .iter()
                 .any(|own| path == *own || path.strip_prefix(own).is_some_and(|p| p.starts_with('/')))
     };
-    let mut own: Vec<(String, &str, Place)> = vec![("login.path".to_owned(), &raw.login.path, raw.place("login.path"))];
-    for (name, endpoint) in &raw.endpoints {
-        let place = place_of(&raw.places, name, "path");
-        own.push((format!("endpoint.{name}.path"), &endpoint.settings.path, place));
-    }
-    for (key, path, place) in own {
-        if faults.concern(&key) {
+    // Two names for one part make no difference to a request.
+    let shape = |path: &str| -> String {
+        let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    };
+    let mut taken: Vec<(Served<'_>, String)> = Vec::new();
+    for served in served(raw, sources) {
+        let Served { key, path, method, place } = &served;
+        if faults.concern(key) {
+            continue;
+        }
+        if raw.api.claims(path) {
+            api_claims(faults, place.clone(), key.clone(), path, raw);
             continue;
         }
         if is_operations(path) {
             let wrong = format!("{path} is the server's own while operations_listen = \"same\"");
-            faults.add(place, key, wrong, "Choose another path, or give the operations a port of their own");
-        } else if let Some(other) = taken.get(path).filter(|other| **other != key) {
-            faults.add(place, key, format!("{path} is taken by {other}"), "Choose another path");
-        } else {
-            taken.insert(path, key);
+            let remedy = "Choose another path, or give the operations a port of their own";
+            faults.add(place.clone(), key, wrong, remedy);
+            continue;
         }
+        let own_shape = shape(path);
+        let clash = taken.iter().find(|(other, other_shape)| {
+            let by_method =
+                method.is_none() || other.method.is_none() || *method == other.method || other.path != *path;
+            *other_shape == own_shape && by_method
+        });
+        match clash {
+            Some((other, _)) => {
+                faults.add(place.clone(), key, format!("{path} is taken by {}", other.key), "Choose another path");
+            }
+            None => taken.push((served, own_shape)),
+        }
+    }
+}
+
+fn served<'a>(raw: &'a Raw, sources: &Sources) -> Vec<Served<'a>> {
+    let one = |key: &str, path: &'a str, method| Served { key: key.to_owned(), path, method, place: raw.place(key) };
+    let mut all = Vec::new();
+    if raw.login.enabled {
+        all.push(one("login.path", &raw.login.path, Some("POST")));
+        all.extend(raw.login.dev_path.iter().map(|path| one("login.dev_path", path, Some("POST"))));
+    }
+    if raw.ticket.enabled {
+        let method = if raw.ticket.method == TicketMethod::Get { "GET" } else { "POST" };
+        all.push(one("ticket.path", &raw.ticket.path, Some(method)));
+    }
+    if sources.dev {
+        all.push(one("the development server's test token", TEST_TOKEN_PATH, Some("GET")));
+    }
+    for (name, route) in &raw.routes {
+        let key = format!("route.{name}.path");
+        let method = if route.kind == RouteKind::Publish { "POST" } else { "GET" };
+        let place = raw.place_or(&key, &format!("route.{name}"));
+        all.push(Served { key, path: route.path.route(), method: Some(method), place });
+    }
+    for (name, endpoint) in &raw.endpoints {
+        let place = place_of(&raw.places, name, "path");
+        let (key, path) = (format!("endpoint.{name}.path"), endpoint.settings.path.route());
+        all.push(Served { key, path, method: None, place });
+    }
+    all
+}
+
+fn api_claims(faults: &mut Faults, place: Place, key: String, path: &str, raw: &Raw) {
+    let wrong = format!("{path} belongs to the API, which has all of {}/resources", raw.api.base());
+    faults.add(place, key, wrong, "Choose another path, or another api.path");
+}
+
+/// A login without a password is for development, and forgetting it in a file must not open a server.
+fn passwords_are_asked_for(raw: &Raw, sources: &Sources, faults: &mut Faults) {
+    let key = "login.dev_path";
+    if raw.login.dev_path.is_some() && !sources.dev && !faults.concern(key) {
+        let wrong = "whoever knows an e-mail address would be logged in without a password";
+        faults.add(raw.place(key), key, wrong, "Remove it, or start with --dev, where alone it exists");
     }
 }
 

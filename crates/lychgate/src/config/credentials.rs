@@ -257,7 +257,7 @@ fn find(named: &Named<'_>, raw: &Raw, sources: &Sources, faults: &mut Faults) ->
     }
 }
 
-fn judge(secret: &str, place: Place, key: &str, faults: &mut Faults) -> Option<SecretString> {
+pub(super) fn judge(secret: &str, place: Place, key: &str, faults: &mut Faults) -> Option<SecretString> {
     let wrong = match strength(secret.as_bytes()) {
         Ok(()) => return Some(SecretString::from(secret)),
         Err(WeakSecret::Blank) => "the secret is blank".to_owned(),
@@ -273,7 +273,7 @@ fn judge(secret: &str, place: Place, key: &str, faults: &mut Faults) -> Option<S
 }
 
 /// The path is not repeated: people write the secret itself there by mistake.
-fn read_file(path: &Path, place: Place, key: &str, faults: &mut Faults) -> Option<String> {
+pub(super) fn read_file(path: &Path, place: Place, key: &str, faults: &mut Faults) -> Option<String> {
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
     match read {

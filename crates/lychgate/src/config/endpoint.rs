@@ -1,25 +1,47 @@
-//! Endpoints: a path, where its token is, the channel behind it and what is done to its frames.
+//! Endpoints: a path, where its token is and the channel behind it. What is done to its frames is the codec's.
 
-use super::fault::{Faults, Place};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lychgate_gateway::settings::{CredentialSource, WhenFull};
+use lychgate_service::target::{Target, TargetFault};
+
+use super::codec::{self, CodecSettings, RuleSettings};
+use super::credential::CredentialPlace;
+use super::entrance::{IdentitySettings, PolicySettings};
+use super::fault::Place;
 use super::profile::BUILT_IN;
 use super::section::{Reader, Section, section};
-use super::settings::{MESSAGE_BYTES_CEILING, check_path};
-use super::shape::{Choice, Count, Flag, List, Optional, Report, Shape, Size, Text, Words, cite, quote};
+use super::settings::{MESSAGE_BYTES_CEILING, WAIT, check_name, check_origin};
+use super::shape::{Choice, Count, List, Optional, Report, Shape, Size, Text, Words, cite, quote};
+use super::stream::StreamSettings;
 use super::tree::{Node, Value};
 
 section! {
     /// One listening path. `NAME` is how logs and metrics call it.
     EndpointSettings = "endpoint.NAME" {
-        /// The path that sockets come to.
-        path: String = Text { what: "a path", check: check_path }, "/ws".to_owned();
+        /// The path that sockets come to. Parts of it may be parameters, and so may values of its query:
+        /// `/ws/chat/{channel:int}`, `/ws/{user_id}?room_id={room:name=general}`. Their kinds are `int`, `name`
+        /// (letters, digits, `_`, `-`) and `text`, which is meant when none is written; only in a query they may have a default.
+        path: Target = Path, Target::root();
         /// `"broadcast"`: every message goes to everybody in the channel, the sender included.
         /// `"echo"`: every frame comes back as it is, for conformance tests.
+        /// `"stream"`: a text comes piece by piece from `[endpoint.NAME.stream]`, and then the socket is closed.
+        /// `"gone"`: everybody is told that the endpoint is no longer here (`gone`), and what they brought is not looked at.
         kind: EndpointKind = Choice::new(), EndpointKind::Broadcast;
-        /// The channel behind it.
-        channel: String = Text { what: "a channel name", check: check_channel }, "all".to_owned();
-        /// Where the token may be: `"query:NAME"` or `"header"` (`Authorization: Bearer`).
-        /// Only these places are looked at, and a request with two tokens is refused.
-        credentials: Vec<Credential> = List(CredentialPlace), vec![Credential::Query("token".to_owned())];
+        /// The channel behind it: a template over the path's parameters, such as `chat:{channel}`.
+        channel: String = Text { what: "a template for a channel name", check: check_any }, "all".to_owned();
+        /// Where the credential may be: a token as `"query:NAME"`, `"header"` (`Authorization: Bearer`),
+        /// `"subprotocol:NAME"` (the offer behind NAME), `"subprotocol-b64:NAME"` (an offer `NAME.BASE64URL`), `"cookie:NAME"`
+        /// or `"message:TYPE"` (the first message, `{"type": TYPE, "token": …}`); a one-time ticket as `"ticket:NAME"`.
+        /// Only these places are looked at; a request with two credentials is refused, except that one beside a cookie counts.
+        credentials: Vec<CredentialSource> = List(CredentialPlace), vec![CredentialSource::Query("token".to_owned())];
+        /// How long a client may take to send the first message, where that holds the token.
+        credential_timeout: Duration = WAIT, Duration::from_secs(10);
+        /// Subprotocols that this endpoint speaks; the first that a client offers is answered.
+        subprotocols: Vec<String> = List(Text { what: "a subprotocol", check: check_subprotocol }), Vec::new();
+        /// Origins that browsers may connect from here; without it `server.origins`. A cookie needs a list.
+        origins: Option<Vec<String>> = Optional(List(Text { what: "an origin", check: check_origin })), None;
         /// The close profile.
         profile: String = Text { what: "the NAME of a [profile.NAME]", check: check_any }, BUILT_IN.to_owned();
         /// The largest message here; without it `limits.message_bytes_max`.
@@ -28,19 +50,21 @@ section! {
         messages_per_second: Option<u32> = Optional(Count::of(1, 10_000_000)), None;
         /// Messages that one socket may send at once here; without it `limits.messages_burst`.
         messages_burst: Option<u32> = Optional(Count::of(1, 10_000_000)), None;
-    }
-}
-
-section! {
-    /// What is done to the frames of a broadcast endpoint. A frame there is a JSON object.
-    CodecSettings = "endpoint.NAME.codec" {
-        /// Keys that the server writes into every object, over whatever the client sent under that name:
-        /// `{ key = "expression" }` with the expressions `user.name`, `user.id`, `now.unix`, `now.iso` and `uuid`.
-        stamp: Vec<Stamp> = Stamps, Vec::new();
-        /// What a frame that is no JSON object gets: an error frame, silence, or the end of the socket.
-        bad_frame: BadFrame = Choice::new(), BadFrame::Error;
-        /// Whether `{"type":"ping"}` is answered with `{"type":"pong"}` and goes no further.
-        answer_ping: bool = Flag, false;
+        /// Sockets of one user here, beside `limits.connections_per_user`.
+        connections_per_user: Option<usize> = Optional(Count::of(1, 100_000)), None;
+        /// What happens to the next one: `"refuse"` it, `"close-oldest"`, or `"replace-same:NAME"`: close the one whose
+        /// parameter NAME is the same (a device), else refuse. Who is closed or refused gets `over_limit`.
+        when_full: WhenFull = WhenFullShape, WhenFull::Refuse;
+        /// A channel beside it for what is meant for its user alone, as a template over the user: `user:{user.id}`.
+        inbox: Option<String> = Optional(Text { what: "a template for a channel name", check: check_any }), None;
+        /// The NAME of the `[board.NAME]` on which its connections count.
+        board: Option<String> = Optional(Text { what: "the NAME of a [board.NAME]", check: check_name }), None;
+        /// How many kept messages (`act = "store"`) a newcomer is told, oldest first; then what comes.
+        history_on_join: u32 = Count::of(0, 200), 0;
+        /// How many messages of a channel are kept; all of them, if it is not set.
+        keep: Option<u32> = Optional(Count::of(1, 100_000_000)), None;
+        /// The NAME of the `[source.NAME]` that frames with `act = "forward"` go to.
+        forward: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }
 }
 
@@ -49,13 +73,26 @@ section! {
 pub struct Endpoint {
     /// The endpoint's own keys.
     pub settings: EndpointSettings,
+    /// Its `identity` table.
+    pub identity: IdentitySettings,
+    /// Its `policy` table.
+    pub policy: PolicySettings,
+    /// Its `stream` table.
+    pub stream: StreamSettings,
     /// Its `codec` table.
     pub codec: CodecSettings,
+    /// Its `codec.in.TYPE` tables.
+    pub rules: BTreeMap<String, RuleSettings>,
 }
 
 impl Endpoint {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        Self { settings: Section::read(reader), codec: reader.below("codec", Section::read) }
+        let settings = Section::read(reader);
+        let identity = reader.below("identity", Section::read);
+        let policy = reader.below("policy", Section::read);
+        let stream = reader.below("stream", Section::read);
+        let (codec, rules) = reader.below("codec", codec::read);
+        Self { settings, identity, policy, stream, codec, rules }
     }
 }
 
@@ -66,171 +103,92 @@ pub enum EndpointKind {
     Broadcast,
     /// Back to the sender, unchanged.
     Echo,
+    /// A text, piece by piece, to whoever may read it.
+    Stream,
+    /// Nobody comes in any more.
+    Gone,
 }
 
 impl Words for EndpointKind {
-    const ALL: &'static [(&'static str, Self)] = &[("broadcast", Self::Broadcast), ("echo", Self::Echo)];
-}
-
-/// What a frame gets that the codec cannot read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadFrame {
-    /// An error frame to the sender.
-    Error,
-    /// Nothing.
-    Ignore,
-    /// The end of the socket.
-    Close,
-}
-
-impl Words for BadFrame {
     const ALL: &'static [(&'static str, Self)] =
-        &[("error", Self::Error), ("ignore", Self::Ignore), ("close", Self::Close)];
-}
-
-/// A place where a token may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credential {
-    /// The query parameter of this name.
-    Query(String),
-    /// `Authorization: Bearer`.
-    Header,
-}
-
-struct CredentialPlace;
-
-impl Shape for CredentialPlace {
-    type Value = Credential;
-
-    fn read(&self, node: &Node, report: &mut Report<'_>) -> Option<Credential> {
-        let (Value::Text(text) | Value::Variable(text)) = &node.value else {
-            return report.wrong(node, "expected text", "Write \"query:token\" or \"header\"");
-        };
-        let is_name = |name: &&str| {
-            (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        };
-        match text.strip_prefix("query:") {
-            Some(name) if is_name(&name) => Some(Credential::Query(name.to_owned())),
-            None if text == "header" => Some(Credential::Header),
-            _ => report.wrong(
-                node,
-                format!("{} is no place for a token", cite(text)),
-                "Write \"query:NAME\" with letters, digits, - and _, or \"header\"",
-            ),
-        }
-    }
-
-    fn show(&self, value: &Credential) -> Option<String> {
-        Some(match value {
-            Credential::Query(name) => quote(&format!("query:{name}")),
-            Credential::Header => quote("header"),
-        })
-    }
-
-    fn describe(&self) -> String {
-        "\"query:NAME\" or \"header\"".to_owned()
-    }
-}
-
-/// One key that the server writes into each object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// The key.
-    pub key: String,
-    /// What it is set to.
-    pub value: StampExpression,
-}
-
-/// What a stamp may say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StampExpression {
-    /// The user's name, as text.
-    UserName,
-    /// The user's id, as text.
-    UserId,
-    /// Seconds since 1970, with a fraction.
-    NowUnix,
-    /// The time in ISO 8601, in UTC.
-    NowIso,
-    /// A random UUID.
-    Uuid,
-}
-
-impl Words for StampExpression {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("user.name", Self::UserName),
-        ("user.id", Self::UserId),
-        ("now.unix", Self::NowUnix),
-        ("now.iso", Self::NowIso),
-        ("uuid", Self::Uuid),
-    ];
-}
-
-/// The most keys a codec writes into one object.
-const STAMPS_MAX: usize = 16;
-
-struct Stamps;
-
-impl Shape for Stamps {
-    type Value = Vec<Stamp>;
-
-    fn read(&self, node: &Node, report: &mut Report<'_>) -> Option<Vec<Stamp>> {
-        let Value::Table(table) = &node.value else {
-            return report.wrong(
-                node,
-                format!("expected a table, found {}", node.value.kind()),
-                "Write { key = \"expression\" }, for example { user = \"user.name\" }",
-            );
-        };
-        if table.0.len() > STAMPS_MAX {
-            return report.wrong(node, "too many keys", format!("Write at most {STAMPS_MAX}"));
-        }
-        let expression = Choice::<StampExpression>::new();
-        let stamps: Vec<_> = table
-            .0
-            .iter()
-            .map(|(key, node)| {
-                // Each fault names the stamp it is about.
-                let name = format!("{}.{key}", report.key);
-                let mut own = Faults::default();
-                let value = expression.read(node, &mut Report { faults: &mut own, key: &name });
-                for fault in own.iter() {
-                    report.faults.add(fault.place.clone(), &name, &fault.wrong, &fault.remedy);
-                }
-                value.map(|value| Stamp { key: key.clone(), value })
-            })
-            .collect();
-        stamps.into_iter().collect()
-    }
-
-    fn show(&self, value: &Vec<Stamp>) -> Option<String> {
-        let pairs: Vec<_> =
-            value.iter().map(|stamp| format!("{} = {}", show_key(&stamp.key), quote(stamp.value.word()))).collect();
-        Some(if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) })
-    }
-
-    fn describe(&self) -> String {
-        "{ key = \"expression\" }".to_owned()
-    }
-}
-
-fn show_key(key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if bare { key.to_owned() } else { quote(key) }
+        &[("broadcast", Self::Broadcast), ("echo", Self::Echo), ("stream", Self::Stream), ("gone", Self::Gone)];
 }
 
 fn check_any(_: &str) -> Result<(), (String, String)> {
     Ok(())
 }
 
-fn check_channel(name: &str) -> Result<(), (String, String)> {
-    if lychgate_protocol::channel::ChannelName::new(name).is_ok() {
+fn check_subprotocol(name: &str) -> Result<(), (String, String)> {
+    // A token of RFC 9110 section 5.6.2, as RFC 6455 section 4.1 asks for.
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if (1..=64).contains(&name.len()) && name.bytes().all(is_token) {
         return Ok(());
     }
-    Err((
-        format!("{} is no channel name", cite(name)),
-        "Write 1 to 255 visible ASCII characters, without spaces".to_owned(),
-    ))
+    Err((format!("{} is no name of a subprotocol", cite(name)), "Use letters, digits, - and .".to_owned()))
+}
+
+/// A path with its parameters.
+pub(super) struct Path;
+
+impl Shape for Path {
+    type Value = Target;
+
+    fn read(&self, node: &Node, report: &mut Report<'_>) -> Option<Target> {
+        let remedy = "Write a path such as \"/ws\" or \"/ws/chat/{channel:int}\": letters, digits, - _ . ~ and /, and parameters in braces";
+        let (Value::Text(text) | Value::Variable(text)) = &node.value else {
+            return report.wrong(node, format!("expected a path in quotes, found {}", node.value.kind()), remedy);
+        };
+        match Target::parse(text) {
+            Ok(target) => Some(target),
+            Err(TargetFault::Path(_)) => {
+                report.wrong(node, format!("{} is not a path of this server", cite(text)), remedy)
+            }
+            Err(fault) => report.wrong(node, format!("{}: {fault}", cite(text)), remedy),
+        }
+    }
+
+    fn show(&self, value: &Target) -> Option<String> {
+        Some(quote(&value.to_string()))
+    }
+
+    fn describe(&self) -> String {
+        "a path with parameters".to_owned()
+    }
+}
+
+/// `"refuse"`, `"close-oldest"` or `"replace-same:NAME"`.
+struct WhenFullShape;
+
+impl Shape for WhenFullShape {
+    type Value = WhenFull;
+
+    fn read(&self, node: &Node, report: &mut Report<'_>) -> Option<WhenFull> {
+        let remedy =
+            "Write \"refuse\", \"close-oldest\" or \"replace-same:NAME\" with the NAME of a parameter of the path";
+        let (Value::Text(text) | Value::Variable(text)) = &node.value else {
+            return report.wrong(node, "expected text", remedy);
+        };
+        match text.as_str() {
+            "refuse" => Some(WhenFull::Refuse),
+            "close-oldest" => Some(WhenFull::CloseOldest),
+            text => match text.strip_prefix("replace-same:") {
+                Some(name) if !name.is_empty() => Some(WhenFull::ReplaceSame(name.to_owned())),
+                _ => report.wrong(node, format!("{} is not known here", cite(text)), remedy),
+            },
+        }
+    }
+
+    fn show(&self, value: &WhenFull) -> Option<String> {
+        Some(match value {
+            WhenFull::Refuse => quote("refuse"),
+            WhenFull::CloseOldest => quote("close-oldest"),
+            WhenFull::ReplaceSame(name) => quote(&format!("replace-same:{name}")),
+        })
+    }
+
+    fn describe(&self) -> String {
+        "\"refuse\", \"close-oldest\" or \"replace-same:NAME\"".to_owned()
+    }
 }
 
 /// The place of an endpoint's key, for checks that look at several endpoints.

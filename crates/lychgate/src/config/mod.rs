@@ -8,38 +8,54 @@
 //! **Absent on purpose:** nothing here has `Debug`; secrets have no default; nothing is looked up after the start.
 
 mod alias;
+mod api;
+mod board;
 mod check;
+mod codec;
+mod credential;
 mod credentials;
 mod endpoint;
+mod entrance;
+mod entrances;
 mod fault;
+mod login;
+mod outside;
 mod print;
 mod profile;
 mod reference;
+mod route;
 mod section;
 mod settings;
 mod shape;
 mod source;
+mod stream;
 mod tree;
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
+pub use api::ApiSettings;
+pub use board::BoardSettings;
 pub use check::TEST_TOKEN_PATH;
+pub use codec::{Act, BadFrame, CodecSettings, RuleSettings, Stamp, StampExpression, Unknown};
 pub use credentials::Signing;
-pub use endpoint::{
-    BadFrame, CodecSettings, Credential, Endpoint, EndpointKind, EndpointSettings, Stamp, StampExpression,
-};
+pub use endpoint::{Endpoint, EndpointKind, EndpointSettings};
+pub use entrance::{IdentitySettings, OWN, PolicySettings, Rule};
 pub use fault::{Fault, Faults, Notice, Place};
+pub use login::{IdentifyBy, Login, LoginBody, Refusal, SubjectField};
+pub use outside::{RedisSettings, Source, SourceKind, SourceSettings};
 pub use print::print;
 pub use profile::{BUILT_IN, Close, Event, Profile, ProfileSettings, REASON_BYTES_MAX, RefusalStyle};
 pub use reference::{reference, reference_of};
+pub use route::{RouteKind, RouteSettings};
 pub use settings::{
-    Accounts, ClaimsKind, Database, IssuerAlgorithm, IssuerSettings, Limits, Log, LogFormat, LogLevel, Login,
-    MESSAGE_BYTES_CEILING, Operations, Server, SigningMethod, Tokens,
+    Accounts, ClaimsKind, Database, IssuerAlgorithm, IssuerSettings, Limits, Log, LogFormat, LogLevel,
+    MESSAGE_BYTES_CEILING, Operations, Server, SigningMethod, TicketMethod, TicketSettings, Tokens,
 };
 pub(crate) use shape::{parse_time, show_time};
 pub use source::{Machine, Sources};
+pub use stream::{StreamFormat, StreamSettings};
 
 use section::{Places, Reader, Section};
 
@@ -68,17 +84,31 @@ pub struct Config {
     pub accounts: Accounts,
     /// The login endpoint.
     pub login: Login,
+    /// One-time tickets.
+    pub ticket: TicketSettings,
+    /// The HTTP API.
+    pub api: ApiSettings,
     /// Limits.
     pub limits: Limits,
     /// Close profiles by name; `default` is always among them.
     pub profiles: BTreeMap<String, Profile>,
     /// Endpoints by name.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Places outside by name.
+    pub sources: BTreeMap<String, Source>,
+    /// The address of Redis, if there is one.
+    pub redis: Option<SecretString>,
+    /// Boards by name.
+    pub boards: BTreeMap<String, BoardSettings>,
+    /// Routes of HTTP by name.
+    pub routes: BTreeMap<String, RouteSettings>,
     /// The text of `WS_TEST_TOKEN`, in development only.
     pub test_token: Option<SecretString>,
     /// Whether this is a development server.
     pub dev: bool,
     profile_settings: BTreeMap<String, ProfileSettings>,
+    redis_settings: RedisSettings,
+    source_settings: BTreeMap<String, SourceSettings>,
     places: Places,
 }
 
@@ -141,11 +171,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     }
     let signing = credentials::own(&raw, sources, &mut faults, &mut notices);
     let issuers = credentials::foreign(&raw, sources, &mut faults, &mut notices);
+    let outside = (outside::sources(&raw, sources, &mut faults), outside::redis(&raw, sources, &mut faults));
     let test_token = alias::test_token(sources, &mut notices);
     check::all(&mut raw, sources, &mut faults, &mut notices);
     match signing {
         Some(signing) if faults.is_empty() => {
-            Ok(Loaded { config: raw.finish(signing, issuers, test_token, sources.dev), notices })
+            Ok(Loaded { config: raw.finish(signing, issuers, outside, test_token, sources.dev), notices })
         }
         _ => Err(faults.sorted(&files)),
     }
@@ -187,9 +218,15 @@ struct Raw {
     issuers: BTreeMap<String, IssuerSettings>,
     accounts: Accounts,
     login: Login,
+    ticket: TicketSettings,
+    api: ApiSettings,
     limits: Limits,
     profiles: BTreeMap<String, ProfileSettings>,
     endpoints: BTreeMap<String, Endpoint>,
+    sources: BTreeMap<String, SourceSettings>,
+    redis: RedisSettings,
+    boards: BTreeMap<String, BoardSettings>,
+    routes: BTreeMap<String, RouteSettings>,
     places: Places,
 }
 
@@ -206,9 +243,15 @@ impl Raw {
             issuers: reader.named("issuer", |_, reader| Section::read(reader)),
             accounts: reader.below("accounts", Section::read),
             login: reader.below("login", Section::read),
+            ticket: reader.below("ticket", Section::read),
+            api: reader.below("api", Section::read),
             limits: reader.below("limits", Section::read),
             profiles: reader.named("profile", |_, reader| Section::read(reader)),
             endpoints: reader.named("endpoint", |_, reader| Endpoint::read(reader)),
+            sources: reader.named("source", |_, reader| Section::read(reader)),
+            redis: reader.below("redis", Section::read),
+            boards: reader.named("board", |_, reader| Section::read(reader)),
+            routes: reader.named("route", |_, reader| Section::read(reader)),
             places: Places::new(),
         };
         reader.finish();
@@ -232,6 +275,7 @@ impl Raw {
         self,
         signing: Signing,
         issuers: BTreeMap<String, Issuer>,
+        outside: (BTreeMap<String, Source>, Option<SecretString>),
         test_token: Option<SecretString>,
         dev: bool,
     ) -> Config {
@@ -247,9 +291,17 @@ impl Raw {
             issuers,
             accounts: self.accounts,
             login: self.login,
+            ticket: self.ticket,
+            api: self.api,
             limits: self.limits,
             profiles,
             endpoints: self.endpoints,
+            sources: outside.0,
+            redis: outside.1,
+            boards: self.boards,
+            routes: self.routes,
+            redis_settings: self.redis,
+            source_settings: self.sources,
             test_token,
             dev,
             profile_settings: self.profiles,

@@ -21,13 +21,31 @@ pub fn print(config: &Config) -> String {
     }
     section(&mut out, config, "accounts", &config.accounts);
     section(&mut out, config, "login", &config.login);
+    section(&mut out, config, "ticket", &config.ticket);
+    section(&mut out, config, "api", &config.api);
     section(&mut out, config, "limits", &config.limits);
+    section(&mut out, config, "redis", &config.redis_settings);
+    for (name, source) in &config.source_settings {
+        section(&mut out, config, &format!("source.{name}"), source);
+    }
+    for (name, board) in &config.boards {
+        section(&mut out, config, &format!("board.{name}"), board);
+    }
+    for (name, route) in &config.routes {
+        section(&mut out, config, &format!("route.{name}"), route);
+    }
     for (name, profile) in &config.profile_settings {
         section(&mut out, config, &format!("profile.{name}"), profile);
     }
     for (name, endpoint) in &config.endpoints {
         section(&mut out, config, &format!("endpoint.{name}"), &endpoint.settings);
+        section(&mut out, config, &format!("endpoint.{name}.identity"), &endpoint.identity);
+        section(&mut out, config, &format!("endpoint.{name}.policy"), &endpoint.policy);
+        section(&mut out, config, &format!("endpoint.{name}.stream"), &endpoint.stream);
         section(&mut out, config, &format!("endpoint.{name}.codec"), &endpoint.codec);
+        for (kind, rule) in &endpoint.rules {
+            section(&mut out, config, &format!("endpoint.{name}.codec.in.{kind}"), rule);
+        }
     }
     out
 }

@@ -103,6 +103,8 @@ events! {
     not_owner NotOwner [3507, "permission denied"];
     /// The user may not enter this channel.
     forbidden Forbidden [3507, "permission denied"];
+    /// The endpoint is no longer here; the reason says where to go.
+    gone Gone [3508, "not available"];
     /// The user or address has as many sockets as it may have.
     over_limit OverLimit [3504, "connection limit"];
     /// Too many messages or pings.
@@ -119,6 +121,12 @@ events! {
     error Error [1011, "internal server error"];
     /// The token expired while the socket was open: get a new one and come back.
     expired_live ExpiredLive [3005, "connection expired"];
+    /// The stream came to its end, which is no refusal: the profile's `default` is not its answer.
+    completed Completed [1000, ""];
+    /// The source of the stream failed.
+    upstream Upstream [1011, "upstream failed"];
+    /// Whether the user exists or may enter could not be found out; without an entry of its own it is told as `error`.
+    lookup Lookup [1011, "internal server error"];
     /// The server is stopping: come back.
     restart Restart [1012, "restart"];
 }
@@ -134,7 +142,13 @@ pub struct Profile {
 impl Profile {
     pub(super) fn resolve(settings: &ProfileSettings) -> Self {
         let answer = |event: &Event| {
-            settings.of(*event).or(settings.default.as_ref()).cloned().unwrap_or_else(|| event.built_in())
+            let default = settings.default.as_ref().filter(|_| *event != Event::Completed);
+            // A failure of those who are asked is one of the server, unless the profile tells the two apart.
+            let own = settings.of(*event).or_else(|| match event {
+                Event::Lookup => settings.of(Event::Error),
+                _ => None,
+            });
+            own.or(default).cloned().unwrap_or_else(|| event.built_in())
         };
         Self { refusal: settings.refusal, answers: Event::ALL.iter().map(answer).collect() }
     }

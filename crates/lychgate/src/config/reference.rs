@@ -2,10 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::endpoint::{CodecSettings, EndpointSettings};
+use super::api::ApiSettings;
+use super::board::BoardSettings;
+use super::codec::{CodecSettings, RuleSettings};
+use super::endpoint::EndpointSettings;
+use super::entrance::{IdentitySettings, PolicySettings};
+use super::login::Login;
+use super::outside::{RedisSettings, SourceSettings};
 use super::profile::ProfileSettings;
+use super::route::RouteSettings;
 use super::section::{Section, SectionDoc, SettingDoc};
-use super::settings::{Accounts, Database, IssuerSettings, Limits, Log, Login, Server, Tokens};
+use super::settings::{Accounts, Database, IssuerSettings, Limits, Log, Server, TicketSettings, Tokens};
+use super::stream::StreamSettings;
 
 const HEAD: &str = "\
 # Configuration reference
@@ -66,8 +74,8 @@ pub fn reference_of(header: &str) -> Result<String, Vec<&'static str>> {
     Ok(out.trim_start().to_owned())
 }
 
-fn sections() -> [SectionDoc; 11] {
-    [
+fn sections() -> Vec<SectionDoc> {
+    vec![
         Server::doc(),
         Log::doc(),
         Database::doc(),
@@ -75,10 +83,20 @@ fn sections() -> [SectionDoc; 11] {
         IssuerSettings::doc(),
         Accounts::doc(),
         Login::doc(),
+        TicketSettings::doc(),
+        ApiSettings::doc(),
         Limits::doc(),
+        RedisSettings::doc(),
+        SourceSettings::doc(),
+        BoardSettings::doc(),
+        RouteSettings::doc(),
         ProfileSettings::doc(),
         EndpointSettings::doc(),
+        IdentitySettings::doc(),
+        PolicySettings::doc(),
+        StreamSettings::doc(),
         CodecSettings::doc(),
+        RuleSettings::doc(),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! The sections that exist once: server, log, database, tokens, accounts, login and limits.
+//! The sections that exist once: server, log, database, tokens, accounts and limits.
 //!
 //! Each setting is defined here and nowhere else; see [`section!`].
 
@@ -26,7 +26,7 @@ const fn seconds(seconds: u64) -> Duration {
 const DAY: Duration = seconds(86_400);
 
 /// A wait of at most an hour, at least a tenth of a second.
-const WAIT: Time = Time { least: Duration::from_millis(100), most: seconds(3_600) };
+pub(super) const WAIT: Time = Time { least: Duration::from_millis(100), most: seconds(3_600) };
 /// The same, with zero for "at once".
 const WAIT_OR_NONE: Time = Time { least: Duration::ZERO, most: seconds(3_600) };
 
@@ -134,22 +134,17 @@ section! {
 }
 
 section! {
-    /// The endpoint that gives a token for a name and a password.
-    Login = "login" {
-        /// Whether it is served.
-        enabled: bool = Flag, true;
-        /// Its path.
-        path: String = Text { what: "a path", check: check_path }, "/token".to_owned();
-        /// The largest request body.
-        body_bytes_max: usize = Size { least: 256, most: MIB }, 16 * KIB;
-        /// Failed logins a minute from one address; further ones are refused unheard.
-        failures_per_minute_per_address: u32 = Count::of(1, 1_000_000), 10;
-        /// Failed logins a minute from one address for one name.
-        failures_per_minute_per_address_and_user: u32 = Count::of(1, 1_000_000), 5;
-        /// Failed logins an hour for one name from anywhere; after that each attempt is delayed. Nobody is locked out.
-        failures_per_hour_per_user: u32 = Count::of(1, 1_000_000), 100;
-        /// That delay.
-        failure_delay: Duration = Time { least: Duration::ZERO, most: seconds(30) }, seconds(1);
+    /// One-time tickets: whoever shows a token gets one, and it opens one connection at an endpoint that lists
+    /// `"ticket:NAME"` among its credentials. So tokens stay out of addresses, and addresses into logs do no harm.
+    TicketSettings = "ticket" {
+        /// Whether they are given.
+        enabled: bool = Flag, false;
+        /// The path that gives them.
+        path: String = Text { what: "a path", check: check_path }, "/ws-ticket".to_owned();
+        /// How they are asked for, with the token as `Authorization: Bearer`.
+        method: TicketMethod = Choice::new(), TicketMethod::Post;
+        /// How long one is good for; never longer than its token.
+        lifetime: Duration = Time { least: seconds(1), most: seconds(600) }, seconds(30);
     }
 }
 
@@ -158,7 +153,7 @@ section! {
     Limits = "limits" {
         /// Sockets in all. It is lowered, with a warning, to what the system lets the process open.
         connections_max: usize = Count::of(1, 10_000_000), 65_536;
-        /// Sockets of one user.
+        /// Sockets of one user. Visitors without a token are no user: what they may open is limited by address.
         connections_per_user: usize = Count::of(1, 10_000_000), 100;
         /// Sockets of one address.
         connections_per_address: usize = Count::of(1, 10_000_000), 1_000;
@@ -198,9 +193,24 @@ section! {
         queue_slices_max: usize = Count::of(2, 1_000_000), 1_024;
         /// How long a socket with bytes waiting may take none before it is closed as too slow.
         no_progress_timeout: Duration = WAIT, seconds(5);
+        /// Texts that are streamed at a time, at each endpoint of kind `"stream"`.
+        streams_max: usize = Count::of(1, 1_000_000), 1_000;
         /// Frames of one channel that are written together.
         batch_bytes_max: usize = Size { least: KIB, most: 16 * MIB }, 64 * KIB;
     }
+}
+
+/// How a ticket is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketMethod {
+    /// By `POST`.
+    Post,
+    /// By `GET`, as some clients do.
+    Get,
+}
+
+impl Words for TicketMethod {
+    const ALL: &'static [(&'static str, Self)] = &[("post", Self::Post), ("get", Self::Get)];
 }
 
 /// Where metrics and health are served.
@@ -318,9 +328,9 @@ impl Words for ClaimsKind {
     const ALL: &'static [(&'static str, Self)] = &[("legacy", Self::Legacy), ("own", Self::Own)];
 }
 
-type Checked = Result<(), (String, String)>;
+pub(super) type Checked = Result<(), (String, String)>;
 
-fn fail(wrong: impl Into<String>, remedy: impl Into<String>) -> Checked {
+pub(super) fn fail(wrong: impl Into<String>, remedy: impl Into<String>) -> Checked {
     Err((wrong.into(), remedy.into()))
 }
 
@@ -336,7 +346,7 @@ pub(super) fn check_path(path: &str) -> Checked {
     Ok(())
 }
 
-fn check_origin(origin: &str) -> Checked {
+pub(super) fn check_origin(origin: &str) -> Checked {
     let remedy = "Write it as a browser sends it: scheme, host and port, such as \"https://app.example.com\"";
     if origin == "*" || origin == "null" {
         return fail(format!("{} would let every site in", cite(origin)), remedy);
@@ -360,7 +370,7 @@ fn check_database(url: &str) -> Checked {
     }
 }
 
-fn check_name(name: &str) -> Checked {
+pub(super) fn check_name(name: &str) -> Checked {
     if name.trim().is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
         return fail("this is blank, too long or holds a control character", "Write 1 to 255 bytes of plain text");
     }

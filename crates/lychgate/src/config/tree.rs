@@ -25,6 +25,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Text(String),
     Integer(i64),
+    Fraction(f64),
     Boolean(bool),
     Array(Vec<Node>),
     Table(Table),
@@ -40,6 +41,7 @@ impl Value {
         match self {
             Self::Text(_) | Self::Variable(_) => "text",
             Self::Integer(_) => "a whole number",
+            Self::Fraction(_) => "a fraction",
             Self::Boolean(_) => "true or false",
             Self::Array(_) => "a list",
             Self::Table(_) => "a table",
@@ -161,7 +163,9 @@ fn convert(name: &Arc<str>, text: &str, value: DeValue<'_>, start: usize) -> Nod
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("a number too large"), Value::Integer),
-        DeValue::Float(_) => Value::Other("a fraction"),
+        DeValue::Float(number) => {
+            number.as_str().replace('_', "").parse().map_or(Value::Other("a fraction"), Value::Fraction)
+        }
         DeValue::Boolean(boolean) => Value::Boolean(boolean),
         DeValue::Datetime(_) => Value::Other("a date or time"),
         DeValue::Array(items) => Value::Array(

@@ -1,43 +1,81 @@
 //! The configuration in the words of the gateway.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use http::StatusCode;
 use lychgate_gateway::layers::origin::Origins;
 use lychgate_gateway::settings::{
-    self as edge, BadFrame, Behaviour, CredentialSource, EndpointSettings, LoginRoute, TestTokenRoute,
+    self as edge, ApiRoute, Behaviour, Converse, EndpointSettings, LoginBody, LoginRoute, SeatLimit, Streaming,
+    TestTokenRoute, TicketRoute,
 };
 use lychgate_gateway::ws::profile::{Event, Profile, RefuseBy};
-use lychgate_protocol::channel::ChannelName;
+use lychgate_hub::Registrar;
 use lychgate_protocol::ws::CloseCode;
+use lychgate_service::admission::Door;
 use lychgate_service::limits::Rate;
-use lychgate_service::policy::{Access, Policy};
-use lychgate_service::publish::{Audience, StampField, StampValue};
+use lychgate_service::streams::{StreamLimits, Streams};
+use lychgate_service::template::{Names, Template};
 use lychgate_token::Token;
 
-use super::DEV_USER;
-use crate::config::{
-    self, BadFrame as ConfiguredBadFrame, Config, Credential, Endpoint, EndpointKind, Operations, RefusalStyle,
-    StampExpression,
-};
+use super::conversations::{self, Conversations, Ground};
+use super::{DEV_USER, routes, sources};
+use crate::config::{self, Config, Endpoint, EndpointKind, Operations, RefusalStyle, TicketMethod};
 
 /// Everything the gateway is told.
-pub(super) fn settings(config: &Config, test_token: Option<Token>) -> Result<edge::Settings, String> {
+///
+/// # Errors
+///
+/// All reasons why something cannot be served, a sentence each.
+pub(super) fn settings(
+    config: &Config,
+    test_token: Option<Token>,
+    doors: &BTreeMap<String, Door>,
+    conversations: &Conversations,
+    ground: &Ground,
+    registrar: &Registrar,
+) -> Result<edge::Settings, Vec<String>> {
     let limits = &config.limits;
-    let endpoints: Result<Vec<_>, String> =
-        config.endpoints.iter().map(|(name, endpoint)| endpoint_settings(config, name, endpoint)).collect();
+    let mut faults = Vec::new();
+    let mut endpoints = Vec::new();
+    for (name, endpoint) in &config.endpoints {
+        let Some(door) = doors.get(name) else { continue };
+        match behaviour(config, name, endpoint, conversations, ground, registrar) {
+            Ok(behaviour) => endpoints.push(endpoint_settings(config, name, endpoint, door.clone(), behaviour)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let (fixed, messages) = match routes::routes(config, doors, conversations) {
+        Ok(routes) => routes,
+        Err(more) => {
+            faults.extend(more);
+            Default::default()
+        }
+    };
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     Ok(edge::Settings {
         trusted_proxies: config.server.trusted_proxies.clone(),
         origins: Origins { listed: config.server.origins.clone(), loopback: config.dev },
-        login: config
-            .login
-            .enabled
-            .then(|| LoginRoute { path: config.login.path.clone(), body_bytes_max: config.login.body_bytes_max }),
+        login: config.login.enabled.then(|| login_route(&config.login)),
         test_token: test_token.map(|token| TestTokenRoute {
             path: config::TEST_TOKEN_PATH.to_owned(),
             token: Arc::new(token),
             user: DEV_USER.0.to_owned(),
         }),
-        endpoints: endpoints?,
+        ticket: config.ticket.enabled.then(|| TicketRoute {
+            path: config.ticket.path.clone(),
+            by_get: config.ticket.method == TicketMethod::Get,
+        }),
+        api: config.api.enabled.then(|| ApiRoute {
+            path: config.api.base().to_owned(),
+            body_bytes_max: config.api.body_bytes_max,
+            failed_keys_per_address: per_minute(config.api.failed_keys_per_minute_per_address),
+        }),
+        fixed,
+        messages,
+        endpoints,
         limits: edge::Limits {
             connections_max: limits.connections_max,
             connections_per_address_max: limits.connections_per_address,
@@ -69,53 +107,125 @@ pub(super) fn settings(config: &Config, test_token: Option<Token>) -> Result<edg
     })
 }
 
-fn endpoint_settings(config: &Config, name: &str, endpoint: &Endpoint) -> Result<EndpointSettings, String> {
-    let settings = &endpoint.settings;
-    let channel = ChannelName::new(&settings.channel).map_err(|fault| format!("endpoint.{name}.channel: {fault}"))?;
-    let (per_second, burst) = config.message_rate(endpoint);
-    Ok(EndpointSettings {
-        name: name.to_owned(),
-        path: settings.path.clone(),
-        credentials: settings
-            .credentials
-            .iter()
-            .map(|credential| match credential {
-                Credential::Query(name) => CredentialSource::Query(name.clone()),
-                Credential::Header => CredentialSource::Header,
-            })
-            .collect(),
-        policy: Policy::new(channel, Access::Any),
-        profile: Arc::new(profile(config.profile_of(endpoint))),
-        behaviour: match settings.kind {
-            EndpointKind::Echo => Behaviour::Echo,
-            EndpointKind::Broadcast => Behaviour::Broadcast {
-                stamps: endpoint.codec.stamp.iter().map(stamp).collect(),
-                audience: Audience::All,
-                bad_frame: match endpoint.codec.bad_frame {
-                    ConfiguredBadFrame::Error => BadFrame::Error,
-                    ConfiguredBadFrame::Ignore => BadFrame::Ignore,
-                    ConfiguredBadFrame::Close => BadFrame::Close,
-                },
-                answer_ping: endpoint.codec.answer_ping,
-            },
+fn per_minute(events: u32) -> Rate {
+    Rate::new(events, 60_000, events)
+}
+
+fn login_route(login: &config::Login) -> LoginRoute {
+    // Which statuses there may be was checked with the configuration.
+    let status = StatusCode::from_u16(login.disabled.status).unwrap_or(StatusCode::FORBIDDEN);
+    LoginRoute {
+        path: login.path.clone(),
+        dev_path: login.dev_path.clone(),
+        body_bytes_max: login.body_bytes_max,
+        body: match login.body {
+            config::LoginBody::Form => LoginBody::Form,
+            config::LoginBody::Json => LoginBody::Json,
+            config::LoginBody::Any => LoginBody::Any,
         },
-        message_bytes_max: config.message_bytes_max(endpoint),
-        message_rate: Rate::new(per_second, 1_000, burst),
+        field: login.field.clone(),
+        return_user: login.user_fields(),
+        return_expires_in: login.return_expires_in,
+        incorrect: login.incorrect.clone(),
+        disabled: login.tell_disabled.then(|| (status, login.disabled.text.clone())),
+    }
+}
+
+/// What an endpoint does with what comes in.
+fn behaviour(
+    config: &Config,
+    name: &str,
+    endpoint: &Endpoint,
+    conversations: &Conversations,
+    ground: &Ground,
+    registrar: &Registrar,
+) -> Result<Behaviour, String> {
+    let conversation = match (endpoint.settings.kind, conversations.by_endpoint.get(name)) {
+        (EndpointKind::Echo, _) => return Ok(Behaviour::Echo),
+        (EndpointKind::Gone, _) | (_, None) => return Ok(Behaviour::Gone),
+        (EndpointKind::Broadcast | EndpointKind::Stream, Some(conversation)) => Arc::clone(conversation),
+    };
+    let stream = match endpoint.settings.kind {
+        EndpointKind::Stream => Some(Arc::new(streaming(config, name, endpoint, ground, registrar)?)),
+        _ => None,
+    };
+    Ok(Behaviour::Converse(Converse {
+        conversation,
+        board: conversations::board_of(endpoint, &conversations.presence),
+        history_on_join: endpoint.settings.history_on_join,
+        stream,
+    }))
+}
+
+fn streaming(
+    config: &Config,
+    name: &str,
+    endpoint: &Endpoint,
+    ground: &Ground,
+    registrar: &Registrar,
+) -> Result<Streaming, String> {
+    let settings = &endpoint.stream;
+    let key = format!("endpoint.{name}.stream.source");
+    let source = settings.source.as_deref().ok_or_else(|| format!("{key}: it is missing; name a [source.NAME]"))?;
+    let request = settings
+        .request
+        .as_ref()
+        .ok_or_else(|| format!("endpoint.{name}.stream.request: it is missing; write what the source is asked"))?;
+    let names = Names::server().and(&endpoint.names());
+    let request = Template::compile(request, &names).map_err(|faults| {
+        let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        format!("endpoint.{name}.stream.request: {}", texts.join("; "))
+    })?;
+    let limits = StreamLimits {
+        runs_max: config.limits.streams_max,
+        text_bytes_max: settings.text_bytes_max,
+        run_max: settings.total_timeout,
+        grace: settings.grace,
+        keep: settings.keep,
+    };
+    Ok(Streaming {
+        streams: Streams::new(registrar.clone(), limits, ground.tasks.clone(), ground.stop.clone()),
+        source: sources::model(config, source, &key, settings.format, settings.text_bytes_max)?,
+        request,
+        request_bytes_max: MIB,
     })
 }
 
-fn stamp(stamp: &config::Stamp) -> StampField {
-    let value = match stamp.value {
-        // A subject is both: it is the user's name with our own tokens, and whatever a foreign issuer chose.
-        StampExpression::UserName | StampExpression::UserId => StampValue::UserName,
-        StampExpression::NowUnix => StampValue::NowUnix,
-        StampExpression::NowIso => StampValue::NowIso,
-        StampExpression::Uuid => StampValue::Uuid,
-    };
-    StampField { key: stamp.key.clone(), value }
+/// The longest request to a source of text, in bytes.
+const MIB: usize = 1_048_576;
+
+fn endpoint_settings(
+    config: &Config,
+    name: &str,
+    endpoint: &Endpoint,
+    door: Door,
+    behaviour: Behaviour,
+) -> EndpointSettings {
+    let settings = &endpoint.settings;
+    let (per_second, burst) = config.message_rate(endpoint);
+    let listed = settings.origins.as_ref().unwrap_or(&config.server.origins).clone();
+    EndpointSettings {
+        name: name.to_owned(),
+        target: settings.path.clone(),
+        credentials: settings.credentials.clone(),
+        subprotocols: settings.subprotocols.clone(),
+        origins: Origins { listed, loopback: config.dev },
+        credential_timeout: settings.credential_timeout,
+        door,
+        ask_again_every: Some(endpoint.policy.ask_again),
+        seats: settings
+            .connections_per_user
+            .map(|per_user_max| SeatLimit { per_user_max, when_full: settings.when_full.clone() }),
+        profile: Arc::new(profile(config.profile_of(endpoint))),
+        behaviour,
+        message_bytes_max: config.message_bytes_max(endpoint),
+        message_rate: Rate::new(per_second, 1_000, burst),
+    }
 }
 
-fn profile(configured: &config::Profile) -> Profile {
+/// A profile in the words of the gateway.
+#[must_use]
+pub fn profile(configured: &config::Profile) -> Profile {
     let refuse_by = match configured.refusal {
         RefusalStyle::AcceptClose => RefuseBy::Close,
         RefusalStyle::Http => RefuseBy::Http,
@@ -132,6 +242,14 @@ const fn configured_event(event: Event) -> config::Event {
         Event::Invalid => config::Event::Invalid,
         Event::Expired => config::Event::Expired,
         Event::Payload => config::Event::Payload,
+        Event::User => config::Event::User,
+        Event::Inactive => config::Event::Inactive,
+        Event::Mismatch => config::Event::Mismatch,
+        Event::Required => config::Event::Required,
+        Event::NotFound => config::Event::NotFound,
+        Event::NotOwner => config::Event::NotOwner,
+        Event::Forbidden => config::Event::Forbidden,
+        Event::Gone => config::Event::Gone,
         Event::OverLimit => config::Event::OverLimit,
         Event::Rate => config::Event::Rate,
         Event::Slow => config::Event::Slow,
@@ -139,6 +257,9 @@ const fn configured_event(event: Event) -> config::Event {
         Event::TooBig => config::Event::TooBig,
         Event::BadFrame => config::Event::BadFrame,
         Event::ExpiredLive => config::Event::ExpiredLive,
+        Event::Completed => config::Event::Completed,
+        Event::Upstream => config::Event::Upstream,
+        Event::Lookup => config::Event::Lookup,
         Event::Restart => config::Event::Restart,
         Event::Error => config::Event::Error,
     }

@@ -1,14 +1,13 @@
 //! The keys that this installation signs with, and whose tokens it takes.
 
+use lychgate_service::issue::TokenShape;
 use lychgate_service::ports::StoreError;
 use lychgate_service::ports::clock::Clock;
 use lychgate_service::ports::keys::{Keys, StoredKey};
-use lychgate_token::{
-    Algorithm, IssuerProfile, Minter, NewClaims, ProfileKind, SigningKey, Token, Verifier, VerifyingKey,
-};
+use lychgate_service::ports::users::User;
+use lychgate_token::{Algorithm, IssuerProfile, Minter, ProfileKind, SigningKey, Token, Verifier, VerifyingKey};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::DEV_USER;
 use crate::config::{ClaimsKind, Config, Signing, SigningMethod};
 
 /// The key that this installation signs with: configured, made once and kept, or made for this process alone.
@@ -93,9 +92,14 @@ pub(super) struct TestToken {
 }
 
 /// A token without an end, for one process of a development server. Verified like any other.
-pub(super) fn mint_test_token(minter: &Minter, clock: &dyn Clock) -> Result<TestToken, String> {
-    let jti = fresh_id();
-    let claims = NewClaims { lifetime_s: None, ..NewClaims::session(DEV_USER.0, &fresh_id(), &jti) };
+pub(super) fn mint_test_token(
+    minter: &Minter,
+    shape: &TokenShape,
+    user: &User,
+    clock: &dyn Clock,
+) -> Result<TestToken, String> {
+    let claims = shape.claims_of(user).map_err(|refused| refused.to_string())?;
+    let jti = claims.jti.clone().unwrap_or_default();
     let token = minter.mint(&claims, clock.now().seconds()).map_err(|fault| fault.to_string())?;
     Ok(TestToken { token, jti })
 }

@@ -73,6 +73,12 @@ fn an_event_falls_back_to_its_profile_and_then_to_the_built_in_one() {
     let code = |endpoint: &str, event| config.profile_of(&config.endpoints[endpoint]).close(event).code;
     assert_eq!([code("a", Event::Slow), code("a", Event::Restart)], [4001, 4000]);
     assert_eq!([code("b", Event::Slow), code("b", Event::Restart)], [4002, 1012]);
+    // A text that is whole is no refusal; one that is not, is.
+    assert_eq!([code("a", Event::Completed), code("a", Event::Upstream)], [1000, 4000]);
+    // Those who are asked are a part of the server, unless the profile tells the two apart.
+    let text = "[profile.c]\nerror = [4003, \"e\"]\n[profile.d]\nerror = [4003, \"e\"]\nlookup = [4004, \"l\"]\n";
+    let lookups = load(text, &[], false).config.profiles;
+    assert_eq!([lookups["c"].close(Event::Lookup).code, lookups["d"].close(Event::Lookup).code], [4003, 4004]);
     // Every answer that is built in agrees with what clients make of its code.
     use lychgate_protocol::ws::{CloseCode, Retry};
     let default = &config.profiles["default"];
@@ -82,6 +88,8 @@ fn an_event_falls_back_to_its_profile_and_then_to_the_built_in_one() {
         (Event::Slow, true),
         (Event::Forbidden, false),
         (Event::Restart, true),
+        (Event::Completed, false),
+        (Event::Upstream, true),
         (Event::TooBig, false),
     ] {
         let code = CloseCode(default.close(event).code);

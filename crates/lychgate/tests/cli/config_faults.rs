@@ -133,7 +133,7 @@ const CASES: &[Case] = &[
         bad: "[endpoint.ws]\npath = \"ws\"\n[endpoint.x]\npath = \"/a b\"\n[endpoint.\"q r\"]\npath = \"/q\"\n",
         said: &[
             "c.toml:2: endpoint.ws.path: \"ws\" is not a path of this server.",
-            "c.toml:4: endpoint.x.path: \"/a b\" holds a character",
+            "c.toml:4: endpoint.x.path: \"/a b\" is not a path",
             "c.toml:5: endpoint.q r: \"q r\" is not a name.",
         ],
     },
@@ -141,9 +141,42 @@ const CASES: &[Case] = &[
         good: "[endpoint.ws]\ncredentials = [\"header\", \"query:access_token\"]\nchannel = \"room:1\"\n",
         bad: "[endpoint.ws]\ncredentials = [\"cookie\", \"query:\"]\nchannel = \"a room\"\n",
         said: &[
-            "c.toml:2: endpoint.ws.credentials: \"cookie\" is no place for a token.\n  Write \"query:NAME\"",
-            "c.toml:2: endpoint.ws.credentials: \"query:\" is no place for a token.",
+            "c.toml:2: endpoint.ws.credentials: \"cookie\" is no place for a credential.\n  Write \"query:NAME\"",
+            "c.toml:2: endpoint.ws.credentials: \"query:\" is no place for a credential.",
             "c.toml:3: endpoint.ws.channel: \"a room\" is no channel name.",
+        ],
+    },
+    Case {
+        good: "[endpoint.a]\npath = \"/a/{x}\"\n[endpoint.b]\npath = \"/a/b\"\n[route.p]\nkind = \"publish\"\nendpoint = \"b\"\npath = \"/p\"\n[route.h]\nkind = \"history\"\nendpoint = \"b\"\npath = \"/p\"\n",
+        bad: "[endpoint.a]\npath = \"/a/{x}\"\n[endpoint.b]\npath = \"/a/{y:int}\"\n[route.f]\npath = \"/a/{z}\"\nbody = 1\n[route.g]\npath = \"/token\"\nkind = \"publish\"\nendpoint = \"a\"\n[endpoint.c]\npath = \"/{user}\"\n",
+        said: &[
+            "endpoint.a.path: /a/{x} is taken by route.f.path.",
+            "endpoint.b.path: /a/{y} is taken by route.f.path.",
+            "route.g.path: /token is taken by login.path.",
+            "endpoint.c.path: \"/{user}\": {user} means something else in templates: choose another name.",
+        ],
+    },
+    Case {
+        good: "[server]\norigins = [\"https://a.example\"]\n[ticket]\nenabled = true\n[endpoint.ws]\ncredentials = [\"cookie:c\", \"ticket:t\", \"subprotocol-b64:x\"]\nsubprotocols = [\"y\"]\n",
+        bad: "[endpoint.ws]\ncredentials = [\"cookie:c\"]\n[endpoint.x]\npath = \"/x\"\ncredentials = [\"ticket:t\"]\n[endpoint.y]\npath = \"/y\"\ncredentials = [\"subprotocol-b64:x\"]\n",
+        said: &[
+            "endpoint.ws.credentials: browsers send a cookie whichever page asks, and no origin is listed that may.",
+            "endpoint.x.credentials: it takes tickets, and this server gives none.",
+            "endpoint.y.subprotocols: a browser gives up when none of its subprotocols is answered",
+        ],
+    },
+    Case {
+        good: "[source.app]\nurl = \"http://127.0.0.1:1\"\nsecret = \"4f0c8a1e9b7d2c6a5e3f1b0d8c7a6e5f\"\n[board.b]\n[endpoint.ws]\npath = \"/ws/{a:int}/{b}\"\nchannel = \"c:{a}:{b}\"\nboard = \"b\"\nforward = \"app\"\nidentity = { path_user = \"b\" }\n",
+        bad: "[source.app]\nurl = \"ftp://x\"\n[endpoint.ws]\npath = \"/ws/{a:int}/{b}\"\nchannel = \"c:{b}:{a}\"\nboard = \"b\"\nforward = \"ap\"\nidentity = { path_user = \"c\", anonymous = \"x\" }\npolicy = { rule = \"owner\" }\n[endpoint.s]\npath = \"/s\"\nkind = \"stream\"\n",
+        said: &[
+            "source.app.url: this is no address of anything that can be asked.",
+            "endpoint.ws.channel: \"c:{b}:{a}\": {b} may hold anything, so nothing can stand behind it.",
+            "endpoint.ws.board: there is no board \"b\".",
+            "endpoint.ws.forward: there is no source \"ap\".",
+            "endpoint.ws.identity.path_user: the path /ws/{a:int}/{b} has no parameter \"c\".",
+            "endpoint.ws.identity.anonymous: nobody vouches for a visitor without a token",
+            "endpoint.s.stream.source: it is missing.",
+            "endpoint.s.stream.request: it is missing.",
         ],
     },
     Case {
@@ -173,6 +206,53 @@ const CASES: &[Case] = &[
             "c.toml:5: profile.p.user: expected a number and a text.",
             "c.toml:6: profile.p.slow: expected [code, \"reason\"], found text.",
             "c.toml:7: profile.p.mising: unknown key \"mising\".\n  Write \"missing\" if",
+        ],
+    },
+    Case {
+        good: "[login]\nbody = \"any\"\nfield = \"e-mail\"\nidentify_by = [\"email\", \"name\"]\nsubject = \"id\"\n",
+        bad: "[login]\nbody = \"xml\"\nfield = \"password\"\nidentify_by = []\nsubject = \"uuid\"\n",
+        said: &[
+            "c.toml:2: login.body: \"xml\" is not known here.\n  Write one of \"form\", \"json\", \"any\"",
+            "c.toml:3: login.field: \"password\" is a field of its own.",
+            "c.toml:4: login.identify_by: this list is empty.\n  Write at least one of: \"name\", \"email\"",
+            "c.toml:5: login.subject: \"uuid\" is not known here.\n  Write one of \"name\", \"id\", \"email\"",
+        ],
+    },
+    Case {
+        good: "[login]\nfield = \"email\"\nidentify_by = [\"email\"]\nclaims = [\"id\", \"level\"]\nreturn_user = [\"id\", \"x-y_z\"]\n",
+        bad: "[login]\nfield = \"a b\"\nidentify_by = [\"email\", \"email\"]\nclaims = [\"sub\", \"a.b\"]\nreturn_user = [\"id\", \"id\"]\n",
+        said: &[
+            "c.toml:2: login.field: \"a b\" is no name of a field.",
+            "c.toml:3: login.identify_by: \"email\" is there twice.",
+            "c.toml:4: login.claims: the server itself writes the claim \"sub\".\n  Remove it; what becomes \"sub\" is login.subject",
+            "c.toml:4: login.claims: \"a.b\" is no field of an account.",
+            "c.toml:5: login.return_user: \"id\" is there twice.",
+        ],
+    },
+    Case {
+        good: "[login]\nincorrect = \"No.\"\ndisabled = [401, \"Closed\"]\ntell_disabled = false\nreturn_expires_in = false\n",
+        bad: "[login]\nincorrect = \" \"\ndisabled = [404, \"Closed\"]\ntell_disabled = \"no\"\nreturn_user = [\"_proto\"]\n",
+        said: &[
+            "c.toml:2: login.incorrect: this is blank, too long or holds a control character.",
+            "c.toml:3: login.disabled: 404 is no status of a refused login.\n  Use 401 or 403",
+            "c.toml:4: login.tell_disabled: expected true or false, found text.",
+            "c.toml:5: login.return_user: \"_proto\" is no field of an account.",
+        ],
+    },
+    Case {
+        good: "[login]\ndisabled = [403, \"Closed\"]\n",
+        bad: "[login]\ndisabled = \"Closed\"\ndev_path = \"/in\"\n",
+        said: &[
+            "c.toml:2: login.disabled: expected [status, \"text\"], found text.",
+            "c.toml:3: login.dev_path: whoever knows an e-mail address would be logged in without a password.\n  Remove it, or start with --dev",
+        ],
+    },
+    Case {
+        good: "[login]\npath = \"/in\"\n",
+        bad: "[login]\npath = \"/in\"\ndev_path = \"/in\"\ndisabled = [403]\n",
+        said: &[
+            "c.toml:3: login.dev_path: /in is taken by login.path.",
+            "c.toml:4: login.disabled: expected a number and a text.",
         ],
     },
     Case {

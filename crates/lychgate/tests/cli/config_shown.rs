@@ -38,7 +38,7 @@ fn one_section_can_be_asked_for() {
 /// Every default can be written, and a printed configuration is one: printing it again gives the same.
 #[test]
 fn what_is_printed_can_be_read_again() {
-    let text = "[endpoint.ws]\n[endpoint.ws.codec]\nstamp = { \"a key\" = \"uuid\", b = \"user.id\" }\n[endpoint.e]\nkind = \"echo\"\npath = \"/e\"\ncredentials = [\"header\"]\nmessage_bytes_max = 1000\n[profile.p]\nslow = [4001, \"with \\\"quotes\\\"\"]\n[tokens]\nlifetime = \"90s\"\n[server]\noperations_listen = \"same\"\n";
+    let text = "[endpoint.ws]\n[endpoint.ws.codec]\nstamp = { \"a key\" = \"uuid\", b = \"user.id\" }\n[endpoint.e]\nkind = \"echo\"\npath = \"/e\"\ncredentials = [\"header\"]\nmessage_bytes_max = 1000\n[profile.p]\nslow = [4001, \"with \\\"quotes\\\"\"]\n[tokens]\nlifetime = \"90s\"\n[server]\noperations_listen = \"same\"\n[login]\nidentify_by = [\"email\", \"name\"]\nclaims = [\"level\"]\ndisabled = [401, \"a \\\"quote\\\"\"]\n";
     let place = Place::with(&[("c.toml", text)]);
     let first = place.run(&["config", "print", "--config", "c.toml"]).expect(0).out;
     std::fs::write(place.path.join("again.toml"), &first).unwrap();
@@ -55,4 +55,15 @@ fn the_example_is_a_good_configuration() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/ship.toml");
     let ran = Place::new().run(&["config", "check", "--config", example]).expect(0);
     assert_eq!(ran.out, "The configuration is good: ws at /ws, listening on 127.0.0.1:8000.\n");
+}
+
+#[test]
+fn an_endpoint_that_is_gone_is_shown_as_one_that_nobody_enters() {
+    let text = "[endpoint.old]\npath = \"/old/{token}\"\nkind = \"gone\"\n[endpoint.ws]\npath = \"/ws/{room:int}\"\n";
+    let place = Place::with(&[("c.toml", text)]);
+    let ran = place.run(&["endpoints", "--config", "c.toml"]).expect(0);
+    let (old, ws) = ran.out.split_once("\nws  ").expect("two endpoints");
+    assert!(old.contains("nobody comes in any more") && old.contains("\n  gone "), "{old}");
+    assert!(!old.contains("?token=") && !old.contains("not_found"), "{old}");
+    assert!(ws.contains("?token=TOKEN") && ws.contains("not_found") && !ws.contains("\n  gone "), "{ws}");
 }

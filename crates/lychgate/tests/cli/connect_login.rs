@@ -50,7 +50,7 @@ fn a_failed_login_says_why_and_shows_nothing() {
     let cases = [
         ("401 Unauthorized", "", "{\"detail\":\"SENTINEL\"}", "did not take this name and password"),
         ("403 Forbidden", "", "", "does not let this account in"),
-        ("404 Not Found", "", "", "name it with --login-url"),
+        ("404 Not Found", "", "", "name it with --login-path or --login-url"),
         ("429 Too Many Requests", "retry-after: 17\r\n", "", "try again in 17 s"),
         ("503 Service Unavailable", "", "", "too busy"),
         ("500 Internal Server Error", "", "", "answered the login with 500"),
@@ -81,6 +81,45 @@ fn the_login_can_be_elsewhere() {
         .feed("pw\n", &["connect", "ws://h/ws", "--user", "a", "--password-stdin", "--login-url", "h/token"])
         .expect(2);
     place.feed("pw\n", &["connect", "ws://h/ws", "--password-stdin"]).expect(2);
+}
+
+#[test]
+fn the_login_can_have_another_form() {
+    let body = || format!("{{\"access_token\":\"{TOKEN}\"}}");
+    for (flags, request_line, kind, sent) in [
+        (
+            &["--login-path", "/auth/login", "--login-field", "email", "--login-json"][..],
+            "POST /auth/login HTTP/1.1\r\n",
+            "content-type: application/json\r\n",
+            r#"{"email":"al \"ice\"","password":"S3cret & sound=ü"}"#,
+        ),
+        (
+            &["--login-path", "/in", "--login-field", "e&mail"],
+            "POST /in HTTP/1.1\r\n",
+            "content-type: application/x-www-form-urlencoded\r\n",
+            "grant_type=password&e%26mail=al%20%22ice%22&password=S3cret%20%26%20sound%3D%C3%BC",
+        ),
+    ] {
+        let server = login_then_socket("200 OK", "", body());
+        let url = server.url();
+        let arguments = [&["connect", &url, "--user", "al \"ice\"", "--password-stdin"][..], flags].concat();
+        let ran = Place::new().feed(&format!("{PASSWORD}\nhello\n"), &arguments).expect(0);
+        assert_eq!(ran.out, "re: hello\n");
+        let (request, _) = server.result();
+        assert!(request.starts_with(request_line) && request.to_lowercase().contains(kind), "{request}");
+        assert!(request.ends_with(&format!("\r\n\r\n{sent}")), "{request}");
+    }
+    let place = Place::new();
+    for wrong in [
+        &["--user", "a", "--login-path", "auth"][..],
+        &["--user", "a", "--login-path", "/a b"],
+        &["--user", "a", "--login-path", "/a?b"],
+        &["--user", "a", "--login-path", "/a", "--login-url", "http://h/a"],
+        &["--login-path", "/a"],
+        &["--login-json"],
+    ] {
+        place.run(&[&["connect", "ws://127.0.0.1:1/ws"][..], wrong].concat()).expect(2);
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
+mod apikey;
+mod config_codec;
 mod config_development;
 mod config_environment;
 mod config_faults;
@@ -9,6 +11,7 @@ mod config_secrets;
 mod config_shown;
 mod connect;
 mod connect_login;
+mod registry;
 mod support;
 mod token;
 mod user;

@@ -130,6 +130,80 @@ fn a_file_is_imported_with_a_line_for_each_refused_row() {
 }
 
 #[test]
+fn attributes_are_set_replaced_and_removed() {
+    let place = place();
+    for name in ["alice", "bob"] {
+        place.feed(PASSWORD, &["user", "add", name, "--password-stdin"]).expect(0);
+    }
+    let set =
+        ["user", "set", "alice", "display_name=Alice = L.", "level=7", "share=0.5", "admin=true", "badge=\"007\""];
+    let ran = place.run(&set).expect(0);
+    assert_eq!(ran.out, "alice (#1) has new attributes.\n");
+    let all = serde_json::json!({
+        "display_name": "Alice = L.", "level": 7, "share": 0.5, "admin": true, "badge": "007"
+    });
+    assert_eq!(show(&place, "alice")["attributes"], all);
+    assert_eq!(show(&place, "bob")["attributes"], serde_json::json!({}), "and nobody else's");
+
+    place
+        .run(&["user", "set", "#1", "level=8", "--remove", "share", "--remove", "badge", "--remove", "none"])
+        .expect(0);
+    let rest = serde_json::json!({ "display_name": "Alice = L.", "level": 8, "admin": true });
+    assert_eq!(show(&place, "alice")["attributes"], rest);
+
+    let long = format!("a={}", "x".repeat(4_096));
+    let many: Vec<String> = (0..62).map(|n| format!("a{n}=1")).collect();
+    let mut too_many = vec!["user", "set", "alice", "level=9"];
+    too_many.extend(many.iter().map(String::as_str));
+    for (arguments, code, said) in [
+        (vec!["user", "set", "alice", "level"], 2, "\"level\" is not NAME=VALUE"),
+        (vec!["user", "set", "alice"], 2, "required"),
+        (vec!["user", "set", "alice", "level=9", "name=eve"], 1, "an attribute's name is 1 to 64 letters"),
+        (vec!["user", "set", "alice", "level=9", "__proto__=1"], 1, "an attribute's name is 1 to 64 letters"),
+        (vec!["user", "set", "alice", "level=9", "note=a\nb"], 1, "a text without control characters"),
+        (vec!["user", "set", "alice", "level=9", &long], 1, "more than 4096 bytes"),
+        (too_many, 1, "more than 64 attributes"),
+        (vec!["user", "set", "carol", "level=9"], 1, "there is no account \"carol\""),
+    ] {
+        let ran = place.run(&arguments).expect(code);
+        assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
+        assert_eq!(show(&place, "alice")["attributes"], rest, "{arguments:?} changed something");
+    }
+}
+
+#[test]
+fn attributes_come_along_with_a_file() {
+    let csv = "name,password,attributes\nada,purple-Lantern-52,\"{\"\"level\"\":1,\"\"admin\"\":true}\"\nbob,purple-Lantern-52,\n\
+               carl,purple-Lantern-52,\"{\"\"tags\"\":[]}\"\ndora,purple-Lantern-52,level\n";
+    let jsonl = concat!(
+        r#"{"name":"eve","password":"purple-Lantern-52","attributes":{"level":2,"display_name":"Eve"}}"#,
+        "\n",
+        r#"{"name":"fred","password":"purple-Lantern-52","attributes":{"level":2,"level":3}}"#,
+        "\n",
+        r#"{"name":"gus","password":"purple-Lantern-52","attributes":["level"]}"#,
+        "\n",
+    );
+    let place = Place::with(&[("lychgate.toml", CONFIG), ("people.csv", csv), ("people.jsonl", jsonl)]);
+    let ran = place.run(&["user", "import", "people.csv"]).expect(1);
+    assert_eq!(ran.out, "2 made, 2 refused.\n");
+    assert!(
+        ran.err.contains("line 4: an attribute is a text") && ran.err.contains("line 5: the attributes are no JSON"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(show(&place, "ada")["attributes"], serde_json::json!({ "level": 1, "admin": true }));
+    assert_eq!(show(&place, "bob")["attributes"], serde_json::json!({}));
+    let ran = place.run(&["user", "import", "people.jsonl"]).expect(1);
+    assert_eq!(ran.out, "1 made, 2 refused.\n");
+    assert!(
+        ran.err.contains("line 2: an attribute occurs twice") && ran.err.contains("line 3: up to column"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(show(&place, "eve")["attributes"], serde_json::json!({ "level": 2, "display_name": "Eve" }));
+}
+
+#[test]
 fn a_database_that_cannot_be_opened_is_named() {
     let place = Place::with(&[("lychgate.toml", CONFIG), ("data", "not a folder")]);
     let ran = place.run(&["user", "list"]).expect(1);

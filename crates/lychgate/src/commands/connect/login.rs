@@ -1,4 +1,4 @@
-//! Name and password against a token, in one form over HTTP.
+//! Name and password against a token, in one form or one JSON object over HTTP.
 
 use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{Request, StatusCode};
@@ -17,6 +17,15 @@ use super::transport::{self, CONNECT_WAIT};
 /// The most that is read of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// How a server wants to be told.
+#[derive(Clone, Copy)]
+pub(super) struct Form<'a> {
+    /// The field that holds the name.
+    pub(super) field: &'a str,
+    /// JSON, and no form.
+    pub(super) is_json: bool,
+}
+
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
@@ -27,23 +36,40 @@ struct Answer {
 /// # Errors
 ///
 /// Ends with "cannot connect" or "login failed".
-pub(super) async fn log_in(target: &Target, user: &str, password: &str) -> anyhow::Result<SecretString> {
-    let asked = tokio::time::timeout(CONNECT_WAIT, ask(target, user, password)).await;
+pub(super) async fn log_in(
+    target: &Target,
+    form: Form<'_>,
+    user: &str,
+    password: &str,
+) -> anyhow::Result<SecretString> {
+    let asked = tokio::time::timeout(CONNECT_WAIT, ask(target, form.content(user, password))).await;
     asked.unwrap_or_else(|_| {
         let text = format!("{target} did not answer the login within {} s", CONNECT_WAIT.as_secs());
         Err(ended(CANNOT_CONNECT, text))
     })
 }
 
-async fn ask(target: &Target, user: &str, password: &str) -> anyhow::Result<SecretString> {
+impl Form<'_> {
+    /// The kind of the body, and the body.
+    fn content(self, user: &str, password: &str) -> (&'static str, String) {
+        if self.is_json {
+            let fields =
+                [(self.field, user), ("password", password)].map(|(key, value)| (key.to_owned(), value.into()));
+            return ("application/json", serde_json::Value::Object(fields.into_iter().collect()).to_string());
+        }
+        let (field, user, password) = (encode(self.field), encode(user), encode(password));
+        ("application/x-www-form-urlencoded", format!("grant_type=password&{field}={user}&password={password}"))
+    }
+}
+
+async fn ask(target: &Target, (kind, body): (&'static str, String)) -> anyhow::Result<SecretString> {
     let lost = |error: String| ended(CANNOT_CONNECT, format!("the login at {target} was cut off: {error}"));
     let stream = transport::connect(target).await.map_err(|wrong| ended(CANNOT_CONNECT, wrong))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(error.to_string()))?;
-    let body = format!("grant_type=password&username={}&password={}", encode(user), encode(password));
     let request = Request::post(target.request_target(None, &TokenPlace::Header))
         .header(HOST, &target.authority)
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(CONTENT_TYPE, kind)
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| ended(2, format!("the login URL cannot be used: {error}")))?;
     let exchange = async move {
@@ -73,7 +99,7 @@ fn refused(target: &Target, status: StatusCode, retry_after: Option<&str>) -> St
         }
         StatusCode::FORBIDDEN => format!("{target} does not let this account in ({status})"),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            format!("there is no login at {target} ({status}); name it with --login-url")
+            format!("there is no login at {target} ({status}); name it with --login-path or --login-url")
         }
         StatusCode::TOO_MANY_REQUESTS => format!("too many failed logins ({status}); try again {wait}"),
         StatusCode::SERVICE_UNAVAILABLE => {

@@ -27,6 +27,8 @@ const EXAMPLES: &str = "\
 Examples:
   lychgate connect ws://127.0.0.1:8000/ws --user alice
       Log in at http://127.0.0.1:8000/token, connect, send what is typed, show what comes. Ctrl-C closes.
+  lychgate connect ws://127.0.0.1:8000/ws --user a@example.com --login-path /auth/login --login-field email --login-json
+      The same where the server takes {\"email\", \"password\"} at another path.
   LYCHGATE_TOKEN=$(cat token.txt) lychgate connect wss://example.com/ws
       With a token that is there already.
   echo '{\"type\":\"test\",\"payload\":{\"message\":\"Hello\"}}' | lychgate connect ws://127.0.0.1:8000/ws
@@ -63,9 +65,18 @@ pub(super) struct Connect {
     /// Take the password from the first line of standard input; further lines are sent
     #[arg(long, requires = "user")]
     password_stdin: bool,
-    /// Where to log in; /token on the same host when it is not said
-    #[arg(long, value_name = "URL", requires = "user")]
+    /// Where to log in; --login-path on the same host when it is not said
+    #[arg(long, value_name = "URL", requires = "user", conflicts_with = "login_path")]
     login_url: Option<String>,
+    /// Where to log in, on the same host
+    #[arg(long, value_name = "PATH", requires = "user", default_value = "/token", value_parser = target::login_path)]
+    login_path: String,
+    /// The field of the login that holds the name
+    #[arg(long, value_name = "FIELD", requires = "user", default_value = "username")]
+    login_field: String,
+    /// Log in with JSON instead of a form
+    #[arg(long, requires = "user")]
+    login_json: bool,
     /// How the token is sent: query:NAME or header
     #[arg(long, value_name = "PLACE", default_value = "query:token", value_parser = TokenPlace::parse)]
     token_place: TokenPlace,
@@ -143,7 +154,7 @@ impl Connect {
     fn log_in(&self, target: &Target, user: &str, input: &mut BufReader<io::Stdin>) -> anyhow::Result<SecretString> {
         let login = match &self.login_url {
             Some(url) => Target::parse_http(url).map_err(|wrong| ended(2, wrong))?,
-            None => target.login(),
+            None => target.login(&self.login_path),
         };
         if !login.is_private() {
             complain("warning: the password travels unencrypted; use wss:// beyond this machine");
@@ -153,7 +164,8 @@ impl Connect {
         } else {
             terminal::ask_password(&format!("Password for {}", terminal::harmless(user)))?
         };
-        block_on(login::log_in(&login, user, password.expose_secret()))
+        let form = login::Form { field: &self.login_field, is_json: self.login_json };
+        block_on(login::log_in(&login, form, user, password.expose_secret()))
     }
 }
 

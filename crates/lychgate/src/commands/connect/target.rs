@@ -37,6 +37,12 @@ impl TokenPlace {
     }
 }
 
+/// Reads the path of a login.
+pub(super) fn login_path(text: &str) -> Result<String, String> {
+    let is_path = text.starts_with('/') && !text.contains('?') && text.parse::<Uri>().is_ok();
+    if is_path { Ok(text.to_owned()) } else { Err("write a path, such as /auth/login".to_owned()) }
+}
+
 impl Target {
     /// Reads a `ws://` or `wss://` URL.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
@@ -79,10 +85,10 @@ impl Target {
         })
     }
 
-    /// `/token` on the same host.
-    pub(super) fn login(&self) -> Self {
+    /// Another path on the same host, for the login.
+    pub(super) fn login(&self, path: &str) -> Self {
         let scheme = if self.is_tls { "https" } else { "http" };
-        Self { scheme, path: "/token".to_owned(), query: None, ..self.clone() }
+        Self { scheme, path: path.to_owned(), query: None, ..self.clone() }
     }
 
     /// Whether nobody on the way can read along: encrypted, or on this machine.

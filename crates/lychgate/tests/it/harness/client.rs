@@ -70,6 +70,15 @@ impl Client {
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
     }
 
+    /// The next message as JSON, or the server's close.
+    pub(crate) async fn hear_or_closed(&mut self) -> Result<Value, (u16, String)> {
+        match self.next().await {
+            Message::Text(text) => Ok(serde_json::from_str(&text).expect("a text message is JSON")),
+            Message::Close(Some(close)) => Err((close.code.into(), close.reason.as_str().to_owned())),
+            other => panic!("a text message or a close was expected: {other:?}"),
+        }
+    }
+
     /// The next message, which has to be the server's close.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.next().await {

@@ -53,6 +53,20 @@ impl Log {
         self.look(|lines| lines.all.iter().filter_map(parse).filter(|line| wanted(line)).collect())
     }
 
+    /// Waits for a line that holds `text`, JSON or not.
+    pub(crate) async fn wait_for_text(&self, text: &str) {
+        within(text, async {
+            loop {
+                let grown = self.0.grown.notified();
+                if self.text().contains(text) {
+                    return;
+                }
+                grown.await;
+            }
+        })
+        .await;
+    }
+
     /// The first line for which `wanted` holds, as soon as it is there.
     pub(crate) async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let search = async {

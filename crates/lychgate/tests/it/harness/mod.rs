@@ -1,5 +1,6 @@
 //! What the tests stand on: the process, its log and counters, and clients of three kinds.
 
+pub(crate) mod application;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod log;
@@ -10,6 +11,7 @@ pub(crate) mod token;
 pub(crate) mod wait;
 pub(crate) mod wire;
 
+pub(crate) use application::Application;
 pub(crate) use client::Client;
 pub(crate) use server::{Server, Setup};
 pub(crate) use wire::Wire;

@@ -30,15 +30,13 @@ drain_spread = "0s"
 [log]
 format = "json"
 level = "debug"
-
-[tokens]
-signing = "hs256"
 "#;
 
 /// How a server is to be started.
 pub(crate) struct Setup {
     folder: Arc<TempDir>,
     files: Vec<PathBuf>,
+    environment: Vec<(String, String)>,
     dev: bool,
 }
 
@@ -60,18 +58,23 @@ impl Setup {
 
     /// `text` in the place of the shipped example.
     pub(crate) fn of(text: &str) -> Self {
+        Self::outside(text).over(&format!("[tokens]\nsigning = \"hs256\"\nsecret = \"{SECRET}\"\n"))
+    }
+
+    /// `text`, which names its secrets itself; see [`variable`](Self::variable).
+    pub(crate) fn outside(text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let database = folder.path().join("lychgate.db");
         let place = format!("\n[database]\nurl = \"sqlite:{}\"\n", database.display());
-        Self { folder: Arc::new(folder), files: Vec::new(), dev: false }
+        Self { folder: Arc::new(folder), files: Vec::new(), environment: Vec::new(), dev: false }
             .over(text)
-            .over(&format!("{OWN}secret = \"{SECRET}\"\n{place}"))
+            .over(&format!("{OWN}{place}"))
     }
 
     /// The built-in development server.
     pub(crate) fn dev() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        Self { folder: Arc::new(folder), files: Vec::new(), dev: true }
+        Self { folder: Arc::new(folder), files: Vec::new(), environment: Vec::new(), dev: true }
     }
 
     /// Lays a few keys over what is there already.
@@ -79,6 +82,12 @@ impl Setup {
         let file = self.folder.path().join(format!("{}.toml", self.files.len()));
         fs::write(&file, text).expect("the folder is ours");
         self.files.push(file);
+        self
+    }
+
+    /// Sets a variable of the environment, for the server and for commands.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -92,7 +101,8 @@ impl Setup {
         self.account(name, password, &["--disabled"])
     }
 
-    fn account(self, name: &str, password: &str, more: &[&str]) -> Self {
+    /// Makes an account with more arguments of `user add`.
+    pub(crate) fn account(self, name: &str, password: &str, more: &[&str]) -> Self {
         let mut command = program();
         command.args(["user", "add", name, "--password-stdin"]).args(more);
         self.name_files(&mut command);
@@ -104,6 +114,17 @@ impl Setup {
         let output = child.wait_with_output().expect("the command ends");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "user add {name}: {text}");
+        self
+    }
+
+    /// Sets attributes of an account, each as `NAME=VALUE`.
+    pub(crate) fn set(self, name: &str, changes: &[&str]) -> Self {
+        let mut command = program();
+        command.args(["user", "set", name]).args(changes);
+        self.name_files(&mut command);
+        let output = command.output().expect("the command ends");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "user set {name}: {text}");
         self
     }
 
@@ -137,10 +158,11 @@ impl Setup {
         (Server { address, operations, process, _folder: Arc::clone(&self.folder) }, self)
     }
 
-    fn name_files(&self, command: &mut Command) {
+    pub(crate) fn name_files(&self, command: &mut Command) {
         for file in &self.files {
             command.arg("--config").arg(file);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 }
 

@@ -1,0 +1,284 @@
+//! What takes its time: showing a credential, entering with a history, asking again, being stored.
+//!
+//! **Invariant:** a connection has one such thing under way at most, and reads nothing meanwhile,
+//! so what it said later cannot overtake.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lychgate_protocol::ws::encode;
+use lychgate_service::admission::{Credential, Refused};
+use lychgate_service::conversation::{Conversation, Told};
+use lychgate_service::local_broker::CLASS_TEXT;
+use lychgate_service::ports::clock::UnixMicros;
+use lychgate_service::streams::{Opening, WatchRefused};
+use lychgate_service::subscribe::Subscription;
+use lychgate_service::template::Scope;
+use lychgate_token::Token;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use crate::settings::{Behaviour, Converse, CredentialSource, Streaming};
+use crate::ws::admit::{self, Caller, Outcome};
+use crate::ws::credential::Found;
+use crate::ws::profile::Event;
+use crate::ws::speaker::{Frames, Speaker};
+use crate::ws::standing::Extras;
+
+/// Something that takes its time, and what came of it.
+pub(super) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// What came of it.
+pub(super) enum Done {
+    /// The credential of the first message was looked at.
+    Admitted(Outcome),
+    /// The channel was entered, with what was kept before told to the newcomer; `None` if it could not be.
+    Entered(Option<Subscription>),
+    /// The right was asked for again.
+    AskedAgain(Result<(), Refused>),
+    /// A message was stored or forwarded, and this is what the speaker is told.
+    Said(Vec<Bytes>),
+}
+
+/// A connection reads no further while this is under way.
+pub struct Waiting {
+    pub(super) work: Work,
+    /// What was read behind the message that began it.
+    pub(super) parked: Vec<u8>,
+}
+
+/// How often in a row a right may be asked for again in vain before the connection ends.
+const ASKED_IN_VAIN_MAX: u8 = 3;
+
+impl Speaker {
+    pub(super) fn wait_for(&mut self, work: Work) {
+        self.socket.stops_listening();
+        self.waiting = Some(Box::new(Waiting { work, parked: Vec::new() }));
+    }
+
+    /// Goes on with what came of it, unless the connection has begun to close meanwhile.
+    pub(super) fn go_on(&mut self, done: Done) {
+        if let Done::Entered(Some(subscription)) = done {
+            // Also on one that is closing: it has to be left again.
+            if let Some(standing) = &mut self.standing {
+                standing.subscription = Some(subscription);
+            }
+            if !self.socket.is_closing() {
+                self.entered();
+            }
+            return;
+        }
+        if self.socket.is_closing() {
+            return;
+        }
+        match done {
+            Done::Admitted(Outcome::Enter { admitted, user, seen }) => {
+                let entry = self.entry();
+                self.standing = admit::stand(&self.gate, self.socket.endpoint(), &entry, admitted, user, seen);
+                self.enter();
+            }
+            Done::Admitted(Outcome::Refuse(event)) => self.refuse(event),
+            // Only a request can be told to show its credential first.
+            Done::Admitted(Outcome::Await(_)) | Done::Entered(_) => self.close(Event::Error),
+            Done::AskedAgain(answer) => self.asked_again(answer),
+            Done::Said(payloads) => payloads.iter().for_each(|payload| encode::text(payload, &mut self.answers)),
+        }
+    }
+
+    /// The first message of a client that brought no credential with its request.
+    pub(super) fn show_credential(&mut self, text: &str, caller: Caller) {
+        let endpoint = Arc::clone(self.socket.endpoint());
+        let token = endpoint.settings.credentials.iter().find_map(|source| match source {
+            CredentialSource::Message(kind) => first_message(text, kind),
+            _ => None,
+        });
+        let Some(token) = token else { return self.refuse(Event::Missing) };
+        let found = Found { credential: Credential::Token(Token::from(token)), kind: "message" };
+        let gate = Arc::clone(&self.gate);
+        self.wait_for(Box::pin(async move {
+            Done::Admitted(admit::admit(&gate, &endpoint, Ok(Some(found)), caller).await)
+        }));
+    }
+
+    /// Enters the channel of the standing, if there is one, and says and hears what belongs to that.
+    pub fn enter(&mut self) {
+        let endpoint = Arc::clone(self.socket.endpoint());
+        let (Some(standing), Behaviour::Converse(converse)) = (&mut self.standing, &endpoint.settings.behaviour) else {
+            return;
+        };
+        let permit = standing.permit.clone();
+        if let Some(stream) = &converse.stream {
+            return self.watch(&converse.conversation, stream);
+        }
+        if converse.history_on_join > 0 {
+            return self.enter_with_history(converse);
+        }
+        match self.gate.subscriptions.enter(permit, &self.session, CLASS_TEXT) {
+            Ok(subscription) => {
+                standing.subscription = Some(subscription);
+                self.entered();
+            }
+            Err(cause) => self.cannot_enter(&cause),
+        }
+    }
+
+    fn cannot_enter(&mut self, cause: &dyn std::fmt::Display) {
+        let name = &self.socket.endpoint().settings.name;
+        tracing::error!(endpoint = name, %cause, "an admitted connection could not enter its channel");
+        self.close(Event::Error);
+    }
+
+    /// Subscribes at a moment when everything that was kept before is known, so that nothing is missed or comes twice.
+    fn enter_with_history(&mut self, converse: &Converse) {
+        let Some(standing) = &self.standing else { return };
+        let (gate, session, permit) = (Arc::clone(&self.gate), self.session.clone(), standing.permit.clone());
+        let (conversation, limit) = (Arc::clone(&converse.conversation), converse.history_on_join);
+        self.wait_for(Box::pin(async move {
+            let entered = Arc::new(Mutex::new(None));
+            let (place, own) = (Arc::clone(&entered), permit.clone());
+            let subscribe = Box::new(move |history: Vec<String>| {
+                let mut frames = Vec::new();
+                history.iter().for_each(|message| encode::text(message.as_bytes(), &mut frames));
+                // Before the subscription: what is published from then on comes behind it.
+                let _ = gate.drain.send(&session, Bytes::from(frames));
+                *place.lock() = gate.subscriptions.enter(own, &session, CLASS_TEXT).ok();
+            });
+            if let Err(cause) = conversation.join_with_history(&permit, limit, subscribe).await {
+                tracing::error!(%cause, "a newcomer could not be told what was kept");
+            }
+            let subscription = entered.lock().take();
+            Done::Entered(subscription)
+        }));
+    }
+
+    /// Joins the run of text of its channel, or begins one: it gets the text so far, and then what comes.
+    fn watch(&mut self, conversation: &Arc<Conversation>, stream: &Streaming) {
+        let Some(standing) = &mut self.standing else { return };
+        let permit = standing.permit.clone();
+        let mut request = Vec::new();
+        let scope = Scope::of(&permit, UnixMicros(0));
+        let rendered = stream.request.render(&scope, stream.request_bytes_max, &mut request);
+        let Ok(request) = rendered
+            .map_err(|fault| fault.to_string())
+            .and_then(|()| serde_json::from_slice(&request).map_err(|fault| fault.to_string()))
+        else {
+            tracing::error!(channel = %permit.channel(), "what a source of text is to be asked cannot be made");
+            return self.close(Event::Upstream);
+        };
+        let opening = Opening {
+            source: Arc::clone(&stream.source),
+            request,
+            class: CLASS_TEXT,
+            form: Arc::new(Told::new(Arc::clone(conversation), permit.clone())),
+        };
+        let (drain, session) = (self.gate.drain.clone(), self.session.clone());
+        let mut queue = |frame| {
+            // A full queue is the hub's to deal with: it has closed the session as slow.
+            let _ = drain.send(&session, frame);
+        };
+        match stream.streams.watch(permit, &self.session, opening, &mut queue) {
+            Ok(watch) => {
+                standing.extras = Some(Box::new(Extras { watch: Some(watch), ..Extras::default() }));
+                self.entered();
+            }
+            Err(WatchRefused::Stopping) => self.close(Event::Restart),
+            Err(WatchRefused::Full) => {
+                tracing::warn!("a text is not streamed: as many are as may be");
+                self.close(Event::Upstream);
+            }
+            Err(WatchRefused::Session(cause)) => self.cannot_enter(&cause),
+        }
+    }
+
+    /// It is in its channel: the others hear of it, and it hears what there is to know.
+    fn entered(&mut self) {
+        let endpoint = Arc::clone(self.socket.endpoint());
+        let (Some(standing), Behaviour::Converse(converse)) = (&mut self.standing, &endpoint.settings.behaviour) else {
+            return;
+        };
+        let inbox = standing.permit.inbox();
+        if converse.conversation.codec().is_plain() && converse.board.is_none() && inbox.is_none() {
+            return;
+        }
+        let mut extras = standing.extras.take().unwrap_or_default();
+        extras.was_announced = true;
+        if let Some(inbox) = inbox {
+            extras.inbox = self.gate.subscriptions.enter(inbox, &self.session, CLASS_TEXT).ok();
+        }
+        if let Some(board) = &converse.board {
+            match board.arrive(standing.permit.principal()) {
+                Ok(seat) => extras.board = Some(seat),
+                Err(cause) => tracing::warn!(endpoint = endpoint.settings.name, %cause, "somebody is not on the board"),
+            }
+        }
+        standing.extras = Some(extras);
+        let mut out = Frames { answers: &mut self.answers, drain: &self.gate.drain, session: &self.session };
+        converse.conversation.enter(standing.voice(self.session.id()), &mut out);
+        self.answer();
+    }
+
+    /// Sends the codec's own ping, and says when the next one is due.
+    pub(super) fn send_ping(&mut self) {
+        let endpoint = Arc::clone(self.socket.endpoint());
+        if let Some(every) = admit::ping_every(&endpoint) {
+            self.socket.pings_at(self.gate.ticker.now().saturating_add(every));
+        }
+        if self.socket.is_closing() {
+            return;
+        }
+        if let (Some(standing), Behaviour::Converse(converse)) = (&self.standing, &endpoint.settings.behaviour) {
+            let mut out = Frames { answers: &mut self.answers, drain: &self.gate.drain, session: &self.session };
+            converse.conversation.ping(standing.voice(self.session.id()), &mut out);
+        }
+        self.answer();
+    }
+
+    /// Has the right asked for again.
+    pub(super) fn ask_again(&mut self) {
+        let Some(standing) = &self.standing else { return };
+        if self.socket.is_closing() {
+            return;
+        }
+        let (gate, endpoint) = (Arc::clone(&self.gate), Arc::clone(self.socket.endpoint()));
+        let permit = standing.permit.clone();
+        self.wait_for(Box::pin(async move {
+            let asked = gate.admission.ask_again(&permit, &endpoint.settings.door);
+            let answer = timeout(gate.limits.handshake_timeout, asked).await;
+            Done::AskedAgain(answer.unwrap_or_else(|_| Err(admit::too_late())))
+        }));
+    }
+
+    fn asked_again(&mut self, answer: Result<(), Refused>) {
+        let endpoint = Arc::clone(self.socket.endpoint());
+        let name = &endpoint.settings.name;
+        match answer {
+            Ok(()) => self.asked_in_vain = 0,
+            Err(refused) if Event::of(&refused) == Event::Lookup => {
+                self.asked_in_vain += 1;
+                let times = self.asked_in_vain;
+                tracing::warn!(endpoint = name, times, "a right cannot be asked for again: {refused}");
+                if times >= ASKED_IN_VAIN_MAX {
+                    return self.close(Event::Lookup);
+                }
+            }
+            Err(refused) => {
+                tracing::info!(endpoint = name, reason = refused.code(), "the right is lost: {refused}");
+                return self.close(Event::of(&refused));
+            }
+        }
+        self.socket.asks_again_at(admit::ask_again_at(self.gate.ticker, &endpoint));
+    }
+}
+
+/// The token of a message `{"type": kind, "token": "…"}`.
+fn first_message(text: &str, kind: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Message {
+        r#type: String,
+        token: String,
+    }
+    let message: Message = serde_json::from_str(text).ok()?;
+    (message.r#type == kind).then_some(message.token)
+}

@@ -1,0 +1,232 @@
+//! `endpoints`: what a configuration serves, who may enter, and how each refusal looks.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use lychgate_gateway::settings::CredentialSource;
+use lychgate_gateway::ws::profile::{Event as WireEvent, RefuseBy};
+use lychgate_service::identity::WhenUnavailable;
+use lychgate_service::ports::directory::SubjectKind;
+use serde_json::{Value, json};
+
+use super::ConfigArgs;
+use super::terminal::{say_all, table};
+use crate::config::{self, Config, Endpoint, EndpointKind, OWN, Rule};
+use crate::wiring;
+
+const EXAMPLES: &str = "\
+Examples:
+  lychgate endpoints --config lychgate.toml
+      Every endpoint with its address, what opens it, and what a client sees when it is refused.
+  lychgate endpoints --config lychgate.toml --json | jq '.[].refusals'";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Endpoints {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// One JSON array, for programs
+    #[arg(long)]
+    json: bool,
+    /// As a development server would have it
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Endpoints {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let config = config::load(&self.config.sources(self.dev)?)?.config;
+        let all: Vec<Shown> = config.endpoints.iter().map(|(name, endpoint)| show(&config, name, endpoint)).collect();
+        let text = if self.json {
+            let values: Vec<Value> = all.iter().map(Shown::as_json).collect();
+            format!("{}\n", serde_json::to_string_pretty(&values)?)
+        } else {
+            all.iter().map(Shown::as_text).collect::<Vec<_>>().join("\n")
+        };
+        Ok(say_all(&text)?)
+    }
+}
+
+/// One endpoint in words.
+struct Shown {
+    name: String,
+    url: String,
+    kind: &'static str,
+    channel: String,
+    credentials: Vec<String>,
+    who: Vec<String>,
+    by_http: bool,
+    refusals: Vec<Refusal>,
+}
+
+struct Refusal {
+    event: &'static str,
+    code: u16,
+    reason: String,
+    status: u16,
+    at_the_door: bool,
+    meaning: &'static str,
+}
+
+fn show(config: &Config, name: &str, endpoint: &Endpoint) -> Shown {
+    let settings = &endpoint.settings;
+    let is_gone = settings.kind == EndpointKind::Gone;
+    let profile = wiring::profile(config.profile_of(endpoint));
+    let refusals = WireEvent::ALL.iter().filter(|event| can_happen(endpoint, **event)).map(|event| {
+        let (code, reason) = profile.close(*event);
+        Refusal {
+            event: event.name(),
+            code: code.0,
+            reason: reason.to_owned(),
+            status: event.status().as_u16(),
+            at_the_door: event.is_at_the_door(),
+            meaning: event.meaning(),
+        }
+    });
+    Shown {
+        name: name.to_owned(),
+        url: format!("ws://{}{}", config.server.listen, settings.path),
+        kind: match settings.kind {
+            EndpointKind::Broadcast => "broadcast",
+            EndpointKind::Echo => "echo",
+            EndpointKind::Stream => "stream",
+            EndpointKind::Gone => "gone",
+        },
+        channel: settings.channel.clone(),
+        credentials: if is_gone { Vec::new() } else { settings.credentials.iter().map(credential).collect() },
+        who: if is_gone { vec!["nobody comes in any more, whatever they bring".to_owned()] } else { who(endpoint) },
+        by_http: profile.refuse_by == RefuseBy::Http,
+        refusals: refusals.collect(),
+    }
+}
+
+fn credential(source: &CredentialSource) -> String {
+    match source {
+        CredentialSource::Query(name) => format!("token in the query: ?{name}=TOKEN"),
+        CredentialSource::Header => "token in the header: Authorization: Bearer TOKEN".to_owned(),
+        CredentialSource::Subprotocol(name) => format!("token as a subprotocol: Sec-WebSocket-Protocol: {name}, TOKEN"),
+        CredentialSource::SubprotocolBase64(name) => {
+            format!("token as a subprotocol: Sec-WebSocket-Protocol: {name}.BASE64URL(TOKEN), and one that is spoken")
+        }
+        CredentialSource::Cookie(name) => format!("token in the cookie {name}, from a listed origin"),
+        CredentialSource::Ticket(name) => format!("one-time ticket in the query: ?{name}=TICKET"),
+        CredentialSource::Message(kind) => {
+            format!("token in the first message: {{\"type\":\"{kind}\",\"token\":\"TOKEN\"}}")
+        }
+    }
+}
+
+fn who(endpoint: &Endpoint) -> Vec<String> {
+    let (identity, policy) = (&endpoint.identity, &endpoint.policy);
+    let mut lines = Vec::new();
+    let named = match identity.subject.0 {
+        SubjectKind::Name => "name",
+        SubjectKind::Id => "id",
+        SubjectKind::IdOrEmail => "id or e-mail address",
+    };
+    if identity.must_exist || identity.must_be_active {
+        let at = if identity.lookup == OWN { "the accounts here".to_owned() } else { identity.lookup.clone() };
+        let active = if identity.must_be_active { " and active" } else { "" };
+        lines.push(format!("the token's sub is the {named} of a user of {at} who is there{active}"));
+        if identity.when_unavailable.0 == WhenUnavailable::TrustToken {
+            lines.push("a verified token is enough while users cannot be looked up".to_owned());
+        }
+    } else {
+        lines.push(format!("the token's word is enough; its sub is the user's {named}"));
+    }
+    if let Some(parameter) = &identity.path_user {
+        lines.push(format!("the path's {parameter} is the user, byte for byte"));
+    }
+    if let Some(name) = &identity.anonymous {
+        lines.push(format!("without a token one is the visitor \"{name}\""));
+    }
+    let source = if policy.source == OWN { "the registry here" } else { &policy.source };
+    let resource = policy.resource.as_deref().unwrap_or(&endpoint.settings.channel);
+    match policy.rule {
+        Rule::Any => {}
+        Rule::Owner => lines.push(format!("{resource} belongs to the user, by the word of {source}")),
+        Rule::Member => lines.push(format!("the user is a member of {resource}, by the word of {source}")),
+        Rule::Grants => lines.push("the token's caps name the channel".to_owned()),
+    }
+    lines
+}
+
+/// Whether `event` can come up at an endpoint that is set up like this.
+fn can_happen(endpoint: &Endpoint, event: WireEvent) -> bool {
+    let (identity, policy) = (&endpoint.identity, &endpoint.policy);
+    let is_gone = endpoint.settings.kind == EndpointKind::Gone;
+    match event {
+        WireEvent::Gone => is_gone,
+        _ if is_gone => event == WireEvent::Error,
+        WireEvent::Completed | WireEvent::Upstream => endpoint.settings.kind == EndpointKind::Stream,
+        WireEvent::Missing => identity.anonymous.is_none(),
+        WireEvent::Required => identity.anonymous.is_some() && identity.path_user.is_some(),
+        WireEvent::Lookup => {
+            let by_ticket = |source: &CredentialSource| matches!(source, CredentialSource::Ticket(_));
+            identity.must_exist
+                || identity.must_be_active
+                || matches!(policy.rule, Rule::Owner | Rule::Member)
+                || endpoint.settings.credentials.iter().any(by_ticket)
+        }
+        WireEvent::User => identity.must_exist || identity.must_be_active,
+        WireEvent::Inactive => identity.must_be_active,
+        WireEvent::Mismatch => identity.path_user.is_some(),
+        WireEvent::NotFound => !endpoint.settings.path.slots().is_empty() || policy.rule == Rule::Owner,
+        WireEvent::NotOwner => policy.rule == Rule::Owner && !policy.hide_foreign,
+        WireEvent::Forbidden => matches!(policy.rule, Rule::Member | Rule::Grants),
+        _ => true,
+    }
+}
+
+impl Shown {
+    fn as_json(&self) -> Value {
+        let refusals: Vec<Value> = self
+            .refusals
+            .iter()
+            .map(|refusal| {
+                let by_status = self.by_http && refusal.at_the_door;
+                json!({
+                    "event": refusal.event,
+                    "meaning": refusal.meaning,
+                    "status": by_status.then_some(refusal.status),
+                    "code": (!by_status).then_some(refusal.code),
+                    "reason": refusal.reason,
+                })
+            })
+            .collect();
+        json!({
+            "name": self.name,
+            "url": self.url,
+            "kind": self.kind,
+            "channel": self.channel,
+            "credentials": self.credentials,
+            "who": self.who,
+            "refusals": refusals,
+        })
+    }
+
+    fn as_text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{}  {}", self.name, self.url);
+        let _ = writeln!(out, "  {} in the channel {}", self.kind, self.channel);
+        for credential in &self.credentials {
+            let _ = writeln!(out, "  {credential}");
+        }
+        for rule in &self.who {
+            let _ = writeln!(out, "  {rule}");
+        }
+        let mut rows = vec![vec!["  refusal".to_owned(), "client sees".to_owned(), "when".to_owned()]];
+        rows.extend(self.refusals.iter().map(|refusal| {
+            let seen = if self.by_http && refusal.at_the_door {
+                format!("HTTP {} {}", refusal.status, refusal.reason)
+            } else {
+                format!("{} {}", refusal.code, refusal.reason)
+            };
+            vec![format!("  {}", refusal.event), seen, refusal.meaning.to_owned()]
+        }));
+        out.push('\n');
+        out.push_str(&table(&rows));
+        out
+    }
+}
