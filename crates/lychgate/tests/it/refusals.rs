@@ -46,8 +46,7 @@ async fn all_are_refused(server: &Server, cases: Vec<Case>) {
     }
     for (reason, count) in &expected {
         let is_refusal = |line: &Value| line["reason"] == **reason && line["endpoint"] == "ws";
-        server.log().wait_for(reason, is_refusal).await;
-        let lines = server.log().lines(is_refusal);
+        let lines = server.log().wait_for_lines(reason, *count as usize, is_refusal).await;
         assert_eq!(lines.len() as u64, *count, "{reason}: {lines:?}");
         for line in lines {
             assert_eq!(line["address"], "127.0.0.1", "{line}");

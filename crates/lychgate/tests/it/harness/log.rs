@@ -88,6 +88,21 @@ impl Log {
         }
     }
 
+    /// The lines for which `wanted` holds, as soon as there are `count` of them.
+    pub(crate) async fn wait_for_lines(&self, what: &str, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        within(what, async {
+            loop {
+                let grown = self.0.grown.notified();
+                let lines = self.lines(&wanted);
+                if lines.len() >= count {
+                    return lines;
+                }
+                grown.await;
+            }
+        })
+        .await
+    }
+
     /// Waits until the process has closed its standard error, after which nothing more will come.
     pub(crate) async fn ended(&self) {
         within("the end of the log", async {
