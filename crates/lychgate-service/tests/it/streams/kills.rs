@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::yield_now;
 use tokio::time::advance;
 
-use crate::world::{Answer, FAILED, Feed, JSON, PLAIN, WHOLE, Watcher, World, settle};
+use super::world::{Answer, FAILED, Feed, JSON, PLAIN, WHOLE, Watcher, World, settle};
 
 /// A request, and what was said to it.
 struct Told {

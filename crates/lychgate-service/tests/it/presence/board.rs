@@ -2,13 +2,11 @@
 //!
 //! `LYCHGATE_SEED=7` replays one script, `LYCHGATE_SEEDS=100000` sets the number of scripts.
 
-mod presence_model;
-
+use super::model::{Seen, run};
 use lychgate_service::presence::{Board, BoardFault, BoardFull, BoardSettings, DeviceId, Outcome, State};
 use lychgate_service::principal::Principal;
-use presence_model::{Seen, run};
 
-const SCRIPTS: u64 = 2_000;
+const SCRIPTS: u64 = 1_000;
 
 #[test]
 fn a_board_does_what_its_model_does() {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 use tokio_util::task::TaskTracker;
 
-use crate::world::{JSON, PLAIN, WHOLE, World};
+use super::world::{JSON, PLAIN, WHOLE, World};
 
 /// Characters of one to four bytes, an empty piece, and one that no frame of the text so far holds whole.
 fn script() -> Vec<String> {

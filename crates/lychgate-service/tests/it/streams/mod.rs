@@ -14,7 +14,7 @@ use lychgate_service::streams::{Opening, StreamCounts, StreamForm, StreamLimits,
 use serde_json::json;
 use tokio::time::advance;
 
-use crate::world::{Answer, FAILED, Feed, JSON, PLAIN, WHOLE, World, settle};
+use self::world::{Answer, FAILED, Feed, JSON, PLAIN, WHOLE, World, settle};
 
 const GRACE: Duration = Duration::from_secs(10);
 const KEEP: Duration = Duration::from_secs(5);

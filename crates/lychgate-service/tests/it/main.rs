@@ -1,0 +1,8 @@
+//! One binary for every test that goes through the public boundary of the use cases.
+
+mod accounts;
+mod api_keys;
+mod codec;
+mod presence;
+mod streams;
+mod systems_ports;
