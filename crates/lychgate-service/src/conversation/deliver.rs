@@ -117,3 +117,92 @@ pub(super) fn channel_of(name: &TextTemplate, scope: &Scope<'_>) -> Option<Chann
     let text = name.render(scope, CHANNEL_NAME_BYTES_MAX).ok()?;
     ChannelName::new(&text).ok()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
+mod tests {
+    use lychgate_hub::{Hub, HubConfig, SessionId};
+
+    use super::*;
+    use crate::codec::{Codec, CodecSettings};
+    use crate::conversation::Parts;
+    use crate::grants::Grants;
+    use crate::local_broker::LocalBroker;
+    use crate::policy::{Access, Parameters, Policy};
+    use crate::ports::broker::Broker;
+    use crate::ports::clock::SystemClock;
+    use crate::presence::{BoardSettings, BoardSetup, Presence};
+    use crate::publish::Publisher;
+    use crate::template::{Names, Source};
+
+    /// What was sent in one go, and whether the board was still held then.
+    struct Noted {
+        board: Arc<SharedBoard>,
+        waiting: Vec<String>,
+        sent: Vec<(Vec<String>, bool)>,
+    }
+
+    impl Outlet for Noted {
+        fn answer(&mut self, payload: &[u8]) {
+            self.waiting.push(String::from_utf8(payload.to_vec()).unwrap());
+        }
+
+        fn settle(&mut self) {
+            if !self.waiting.is_empty() {
+                self.sent.push((std::mem::take(&mut self.waiting), self.board.is_locked()));
+            }
+        }
+    }
+
+    fn conversation() -> Conversation {
+        let settings = CodecSettings {
+            welcome: vec![Source::from_json(r#""hello""#).unwrap()],
+            presence_update: Some(Source::from_json(r#""{user.id} {status}""#).unwrap()),
+            presence_list: Some(Source::from_json(r#""{people}""#).unwrap()),
+            presence_person: Some(Source::from_json(r#""{user.id} {status}""#).unwrap()),
+            ..CodecSettings::default()
+        };
+        let (registrar, _drain) = Hub::new(HubConfig::default());
+        let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(registrar));
+        let parts = Parts {
+            publisher: Arc::new(Publisher::new(Arc::clone(&broker), Arc::new(SystemClock))),
+            broker,
+            clock: Arc::new(SystemClock),
+            recorder: None,
+            messages: None,
+            users: None,
+            policy: None,
+            application: None,
+            frame_bytes_max: 65_536,
+            keep: None,
+        };
+        Conversation::new(Codec::compile(&settings, &Names::none()).unwrap(), parts)
+    }
+
+    /// Between a list and what comes after it nothing may change, so a newcomer's frames are queued with the board held.
+    #[tokio::test]
+    async fn a_newcomers_frames_are_queued_before_the_board_may_change() {
+        let conversation = conversation();
+        let setup = BoardSetup { name: "people".into(), settings: BoardSettings::default(), mirroring: None };
+        let presence = Presence::new(vec![setup], &(Arc::new(|_: &str, _: &[Change]| ()) as _)).unwrap();
+        let board = presence.board("people").unwrap();
+        let policy = Policy::new(ChannelName::new("presence").unwrap(), Access::Any);
+        let ann = Principal::from_verified_subject("ann", None);
+        let permit = policy.permit(ann, Parameters::default(), &Grants::default()).await.unwrap();
+        let voice = Voice { permit: &permit, session: SessionId(1), connection: "", seat: None };
+        let mut out = Noted { board: Arc::clone(&board), waiting: Vec::new(), sent: Vec::new() };
+
+        let first = conversation.enter(voice, Some(&board), &mut out).unwrap().unwrap();
+        first.set("dnd");
+        let _second = conversation.enter(voice, Some(&board), &mut out).unwrap().unwrap();
+        let sent = |frames: &[&str], is_locked| (frames.iter().map(|frame| (*frame).to_owned()).collect(), is_locked);
+        let expected = [
+            sent(&[r#""hello""#], false),
+            sent(&[r#"["ann online"]"#], true),
+            sent(&[r#""hello""#], false),
+            sent(&[r#""ann dnd""#, r#"["ann dnd"]"#], true),
+        ];
+        assert_eq!(out.sent, expected);
+        assert!(out.waiting.is_empty());
+    }
+}

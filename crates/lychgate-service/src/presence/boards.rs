@@ -193,6 +193,12 @@ impl SharedBoard {
         (shared.board.users(), shared.board.devices())
     }
 
+    /// Whether a step is under way.
+    #[cfg(test)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.is_locked()
+    }
+
     /// What became of the copy, if there is one.
     #[must_use]
     pub fn mirror_figures(&self) -> Option<MirrorFigures> {

@@ -56,3 +56,19 @@ async fn where_everybody_may_enter_everybody_is_told() {
     ann.say(r#"{"content":"@dan"}"#).await;
     assert_eq!(hear(&mut dan, "notification").await["channel_id"], 9);
 }
+
+/// Where each user has a channel of their own, nobody else could have read it.
+#[tokio::test]
+async fn a_mention_leaves_no_channel_that_is_the_speakers_own() {
+    let own = text()
+        .replace("policy = { rule = \"member\" }", "policy = { rule = \"any\" }")
+        .replace("channel = \"chat:{channel}\"", "channel = \"chat:{user.id}\"");
+    let server = people(&own).start().await;
+    let (mut dan, _) = board(&server, "4").await;
+    let mut ann = Wire::enter(&server, "/ws/chat/9", "1").await;
+    assert_eq!(change(&mut dan).await, told(1, "online"));
+    ann.say(r#"{"content":"@dan @ann"}"#).await;
+    hear(&mut ann, "message").await;
+    hear(&mut ann, "notification").await;
+    dan.entered().await;
+}
