@@ -36,7 +36,12 @@ fn text() -> String {
 
 /// `text` with Ann (1) and Bob (2), who are in channel 5, Cleo (3), who is disabled, and Dan (4), who is in channel 6.
 fn people(text: &str) -> Setup {
-    let setup = Setup::outside(text).variable("JWT_SECRET", SECRET).over(NO_REDIS);
+    people_over(text, "")
+}
+
+/// The same with `own` laid over it, before anything is written.
+fn people_over(text: &str, own: &str) -> Setup {
+    let setup = Setup::outside(text).variable("JWT_SECRET", SECRET).over(NO_REDIS).over(own);
     let setup = setup.account("ann", PASSWORD, &["--email", "ann@example.com"]);
     let setup = setup.account("bob", PASSWORD, &["--email", "bob@example.com"]);
     let setup = setup.account("cleo", PASSWORD, &["--email", "cleo@example.com", "--disabled"]);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{chat, example, hear, legacy};
+use super::{chat, example, hear, legacy, people_over, text};
 use crate::harness::token::now;
 use crate::harness::wire::{BINARY, FIN, frame};
 use crate::harness::{Server, Wire};
@@ -55,17 +55,7 @@ async fn messages_are_stored_with_the_author_of_the_token_and_without_a_foreign_
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("fear.db");
     let place = format!("[database]\nurl = \"sqlite:{}\"\n", path.display());
-    let text = format!("{}\n", super::text());
-    let setup = crate::harness::Setup::outside(&text)
-        .variable("JWT_SECRET", crate::harness::token::SECRET)
-        .over(super::NO_REDIS)
-        .over(&place)
-        .user("ann", super::PASSWORD)
-        .user("bob", super::PASSWORD);
-    setup.run(&["resource", "add", "chat:5"]);
-    setup.run(&["member", "add", "chat:5", "1"]);
-    setup.run(&["member", "add", "chat:5", "2"]);
-    let server = setup.start().await;
+    let server = people_over(&text(), &place).start().await;
     let (mut ann, mut bob) = two(&server).await;
     ann.say(r#"{"content":"one","user_id":2,"author_id":77}"#).await;
     bob.say(r#"{"content":"two","user_id":77}"#).await;
@@ -89,16 +79,7 @@ async fn what_cannot_be_stored_is_heard_by_nobody() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("fear.db");
     let place = format!("[database]\nurl = \"sqlite:{}\"\n", path.display());
-    let setup = crate::harness::Setup::outside(&super::text())
-        .variable("JWT_SECRET", crate::harness::token::SECRET)
-        .over(super::NO_REDIS)
-        .over(&place)
-        .user("ann", super::PASSWORD)
-        .user("bob", super::PASSWORD);
-    setup.run(&["resource", "add", "chat:5"]);
-    setup.run(&["member", "add", "chat:5", "1"]);
-    setup.run(&["member", "add", "chat:5", "2"]);
-    let server = setup.start().await;
+    let server = people_over(&text(), &place).start().await;
     let (mut ann, mut bob) = two(&server).await;
     ann.say(r#"{"content":"kept"}"#).await;
     hear(&mut ann, "message").await;

@@ -1,6 +1,8 @@
 //! Who comes in: the token alone says it, and every refusal looks the same.
 
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{board, change, chat, example, forbidden, hear, legacy, told};
 use crate::harness::token::{self, Signer, now, own, own_until};
@@ -114,4 +116,36 @@ async fn a_member_who_is_taken_out_and_a_user_who_is_disabled_are_shut_out_while
     assert_eq!(hear(&mut ann, "user_left").await["user_id"], 2);
     setup.run(&["user", "disable", "ann"]);
     assert_eq!(ann.closed_politely().await, forbidden());
+}
+
+/// The members may be in the application's own database; the query is that of the page.
+#[tokio::test]
+async fn members_may_be_looked_up_in_another_database() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("app.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut database = options.connect().await.expect("a file of our own");
+    let table = "create table channel_members (channel_id integer, user_id integer);
+                 insert into channel_members values (9, 1), (8, 2)";
+    sqlx::raw_sql(table).execute(&mut database).await.expect("good statements");
+    database.close().await.expect("an end");
+    let own = "[source.app]\nurl_env = \"DATABASE_URL\"\n[endpoint.chat.policy]\nsource = \"app\"\n\
+               query = \"select 1 from channel_members where channel_id = :channel and user_id = :user\"\n";
+    let server = example().over(own).variable("DATABASE_URL", &format!("sqlite:{}", path.display())).start().await;
+    let mut ann = Wire::enter(&server, "/ws/chat/9", "1").await;
+    for (channel, sub) in [(9, "2"), (8, "1"), (5, "1")] {
+        let mut wire = Wire::open(server.address, &Server::at(&format!("/ws/chat/{channel}"), sub)).await;
+        assert_eq!(wire.closed_politely().await, forbidden(), "{sub} in {channel}");
+    }
+    let mut dan = board(&server, "4").await.0;
+    assert_eq!(say_unheard(&mut ann, &mut dan).await, 9);
+}
+
+/// Says something that Dan is not to hear, and gives the channel that it was said in.
+async fn say_unheard(ann: &mut Wire, dan: &mut Wire) -> i64 {
+    ann.say(r#"{"content":"@dan"}"#).await;
+    let said = hear(ann, "message").await;
+    ann.entered().await;
+    dan.entered().await;
+    said["channel_id"].as_i64().expect("a number")
 }
