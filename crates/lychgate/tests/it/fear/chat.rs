@@ -176,7 +176,9 @@ async fn where_bad_frames_are_ignored_an_act_without_its_object_is_ignored() {
 
 #[tokio::test]
 async fn a_flood_is_told_to_send_more_slowly() {
-    let server = example().start().await;
+    // So long that nothing grows back while the test is slow.
+    let rate = "[endpoint.chat.codec.in.message]\nrate = { count = 30, window = \"1h\" }\n";
+    let server = example().over(rate).start().await;
     let (mut ann, mut bob) = two(&server).await;
     for _ in 0..31 {
         ann.say(r#"{"content":"again"}"#).await;

@@ -34,7 +34,7 @@ async fn kill_9_of_a_client_leaves_nobody_on_the_board() {
 /// A machine that lost its power, or a phone in a tunnel: the connection stays, and nobody is behind it.
 #[tokio::test]
 async fn silence_is_a_departure_within_thirty_seconds() {
-    let server = example().over("[limits]\nping_interval = \"1s\"\npong_timeout = \"1s\"\n").start().await;
+    let server = example().over("[limits]\nping_interval = \"3s\"\npong_timeout = \"3s\"\n").start().await;
     // The only one who answers pings.
     let mut bob = Client::open(server.address, &Server::at("/ws/presence", "2")).await;
     bob.hear().await;
