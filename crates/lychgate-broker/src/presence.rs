@@ -1,9 +1,10 @@
-//! The copy of presence: one hash per user, with the state in one field, which runs out unless it is written again.
+//! The copy of presence: one key per user, a hash with the state in one field or a whole value, which runs out unless it
+//! is written again. Where a channel is named, whoever listens to it is told of each write in the same transaction.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lychgate_service::ports::presence_mirror::{MirrorError, PresenceMirror};
+use lychgate_service::ports::presence_mirror::{Copied, MirrorError, PresenceMirror};
 use lychgate_service::ports::readiness::Readiness;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use secrecy::SecretString;
@@ -20,7 +21,9 @@ const PING_WAIT: Duration = Duration::from_millis(800);
 /// Keeps states in Redis.
 pub struct RedisPresence {
     connection: Connection,
-    field: Box<str>,
+    /// None for a whole value.
+    field: Option<Box<str>>,
+    channel: Option<Box<str>>,
 }
 
 impl RedisPresence {
@@ -33,7 +36,7 @@ impl RedisPresence {
     ///
     /// [`OpenError::Url`].
     pub fn new(url: &SecretString, field: &str) -> Result<Self, OpenError> {
-        Ok(Self { connection: Connection::new(url)?, field: field.into() })
+        Ok(Self { connection: Connection::new(url)?, field: Some(field.into()), channel: None })
     }
 
     /// Like [`new`](Self::new), and makes sure that Redis answers: within 2 s for the connection and 800 ms more.
@@ -50,6 +53,18 @@ impl RedisPresence {
             }
             Err(error) => Err(OpenError::Unavailable { address: presence.address(), source: error.into() }),
         }
+    }
+
+    /// The same, and the keys hold whole values and no hashes.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { field: None, ..self }
+    }
+
+    /// The same, and each write is published in `channel` as well.
+    #[must_use]
+    pub fn publishing(self, channel: &str) -> Self {
+        Self { channel: Some(channel.into()), ..self }
     }
 
     /// The host and port, or the path of the socket; without the password.
@@ -71,14 +86,22 @@ impl RedisPresence {
 
 #[async_trait]
 impl PresenceMirror for RedisPresence {
-    async fn set(&self, key: &str, status: &str, ttl: Duration) -> Result<(), MirrorError> {
+    async fn set(&self, key: &str, copied: &Copied, ttl: Duration) -> Result<(), MirrorError> {
         let mut current = self.connection.get().await.map_err(unavailable)?;
         // Redis counts in seconds here, and 0 would delete the key.
         let ttl_s = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX).max(1);
         let mut write = redis::pipe();
         // One transaction: a state without an end would stay for ever. Redis takes nothing back, so what is no hash and
         // lies under the key gets an end as well; these keys are to be ours.
-        write.atomic().hset(key, &*self.field, status).ignore().expire(key, ttl_s).ignore();
+        write.atomic();
+        match &self.field {
+            Some(field) => write.hset(key, &**field, &*copied.value).ignore().expire(key, ttl_s).ignore(),
+            None => write.cmd("SET").arg(key).arg(&*copied.value).arg("EX").arg(ttl_s).ignore(),
+        };
+        if let Some(channel) = &self.channel {
+            let message = copied.message.as_ref().unwrap_or(&copied.value);
+            write.publish(&**channel, &**message).ignore();
+        }
         match write.exec_async(&mut current.connection).await {
             Ok(()) => Ok(()),
             Err(error) if is_wrong_type(&error) => Err(MirrorError::Refused(error.into())),

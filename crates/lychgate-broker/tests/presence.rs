@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use lychgate_broker::{OpenError, RedisPresence};
-use lychgate_service::ports::presence_mirror::{MirrorError, PresenceMirror};
+use lychgate_service::ports::clock::SystemClock;
+use lychgate_service::ports::presence_mirror::{Copied, MirrorError, PresenceMirror};
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::presence::{Announce, BoardSettings, BoardSetup, Mirroring, Presence, SharedBoard};
 use lychgate_service::principal::Principal;
 use redis::AsyncCommands as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use server::Server;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -43,17 +45,17 @@ async fn a_state_is_one_field_of_a_hash_and_runs_out_unless_it_is_written_again(
     let mirror = RedisPresence::open(&server.url(), FIELD).await.unwrap();
     let mut look = server.look().await;
     let () = look.hset("user:7", "theme", "dark").await.unwrap();
-    mirror.set("user:7", "online", TTL).await.unwrap();
+    mirror.set("user:7", &"online".into(), TTL).await.unwrap();
     assert_eq!(status(&server, "user:7").await.as_deref(), Some("online"));
     assert_eq!(look.hget::<_, _, String>("user:7", "theme").await.unwrap(), "dark", "other fields stay");
     assert_fresh(&server, "user:7").await;
 
     let () = look.expire("user:7", 5).await.unwrap();
-    mirror.set("user:7", "offline", TTL).await.unwrap();
+    mirror.set("user:7", &"offline".into(), TTL).await.unwrap();
     assert_eq!(status(&server, "user:7").await.as_deref(), Some("offline"));
     assert_fresh(&server, "user:7").await;
 
-    mirror.set("user:8", "online", Duration::from_millis(300)).await.unwrap();
+    mirror.set("user:8", &"online".into(), Duration::from_millis(300)).await.unwrap();
     let ttl_ms: i64 = look.pttl("user:8").await.unwrap();
     assert!((0..=1_000).contains(&ttl_ms), "the shortest time is a second: {ttl_ms}");
 }
@@ -62,9 +64,31 @@ async fn a_state_is_one_field_of_a_hash_and_runs_out_unless_it_is_written_again(
 async fn the_field_has_the_name_it_was_given() {
     let server = Server::start(None);
     let mirror = RedisPresence::open(&server.url(), "state of mind").await.unwrap();
-    mirror.set("a key of {any} kind", "busy", TTL).await.unwrap();
+    mirror.set("a key of {any} kind", &"busy".into(), TTL).await.unwrap();
     let state: String = server.look().await.hget("a key of {any} kind", "state of mind").await.unwrap();
     assert_eq!(state, "busy");
+}
+
+#[tokio::test]
+async fn a_whole_value_takes_the_place_of_whatever_was_there_and_is_published_with_it() {
+    let server = Server::start(None);
+    let mirror = RedisPresence::open(&server.url(), FIELD).await.unwrap().whole().publishing("presence");
+    let mut look = server.look().await;
+    let () = look.hset("user:7", "theme", "dark").await.unwrap();
+    let (client, mut listening) = (redis::Client::open(server.url().expose_secret()).unwrap(), Vec::new());
+    let mut heard = client.get_async_pubsub().await.unwrap();
+    heard.subscribe("presence").await.unwrap();
+    mirror.set("user:7", &"plain".into(), TTL).await.unwrap();
+    let own = Copied { value: "kept".into(), message: Some("told".into()) };
+    mirror.set("user:7", &own, TTL).await.unwrap();
+    assert_eq!(look.get::<_, String>("user:7").await.unwrap(), "kept");
+    assert_fresh(&server, "user:7").await;
+    let mut messages = heard.on_message();
+    for _ in 0..2 {
+        let message = timeout(WRITE_WAIT, messages.next()).await.expect("it is published").expect("Redis is there");
+        listening.push(message.get_payload::<String>().unwrap());
+    }
+    assert_eq!(listening, ["plain", "told"]);
 }
 
 #[tokio::test]
@@ -72,8 +96,8 @@ async fn a_key_that_is_no_hash_is_refused_and_the_connection_goes_on() {
     let server = Server::start(None);
     let mirror = RedisPresence::open(&server.url(), FIELD).await.unwrap();
     let () = server.look().await.set("user:7", "a text").await.unwrap();
-    assert!(matches!(mirror.set("user:7", "online", TTL).await, Err(MirrorError::Refused(_))));
-    mirror.set("user:8", "online", TTL).await.unwrap();
+    assert!(matches!(mirror.set("user:7", &"online".into(), TTL).await, Err(MirrorError::Refused(_))));
+    mirror.set("user:8", &"online".into(), TTL).await.unwrap();
     assert_eq!(status(&server, "user:8").await.as_deref(), Some("online"));
 }
 
@@ -84,11 +108,11 @@ async fn readiness_follows_the_server() {
     assert_eq!((mirror.name(), mirror.is_ready().await), ("redis", true));
     server.kill();
     assert!(!mirror.is_ready().await);
-    assert!(matches!(mirror.set("user:7", "online", TTL).await, Err(MirrorError::Unavailable(_))));
+    assert!(matches!(mirror.set("user:7", &"online".into(), TTL).await, Err(MirrorError::Unavailable(_))));
     assert!(matches!(RedisPresence::open(&server.url(), FIELD).await, Err(OpenError::Unavailable { .. })));
     server.restart();
     assert!(mirror.is_ready().await);
-    mirror.set("user:7", "online", TTL).await.unwrap();
+    mirror.set("user:7", &"online".into(), TTL).await.unwrap();
 }
 
 #[tokio::test]
@@ -100,7 +124,7 @@ async fn a_server_that_says_nothing_holds_nobody_up() {
     assert!(!mirror.is_ready().await);
     assert!(start.elapsed() < Duration::from_millis(1_900), "{:?}", start.elapsed());
     let start = Instant::now();
-    let writes = join_all((0..32).map(async |_| mirror.set("user:7", "online", TTL).await)).await;
+    let writes = join_all((0..32).map(async |_| mirror.set("user:7", &"online".into(), TTL).await)).await;
     assert!(writes.iter().all(Result::is_err));
     assert!(start.elapsed() < Duration::from_millis(3_900), "all share one attempt: {:?}", start.elapsed());
     assert!(matches!(RedisPresence::open(&url, FIELD).await, Err(OpenError::Unavailable { .. })));
@@ -123,7 +147,7 @@ async fn no_error_says_the_password() {
     const WRONG: &str = "battery-staple";
     let mut server = Server::start(Some(RIGHT));
     let mirror = RedisPresence::open(&server.url(), FIELD).await.unwrap();
-    mirror.set("user:7", "online", TTL).await.unwrap();
+    mirror.set("user:7", &"online".into(), TTL).await.unwrap();
 
     let mut said = Vec::new();
     for password in [Some(WRONG), None] {
@@ -133,9 +157,9 @@ async fn no_error_says_the_password() {
     }
     let wrong = RedisPresence::new(&server.url_with(Some(WRONG)), FIELD).unwrap();
     assert!(!wrong.is_ready().await);
-    said.push(all_that_is_said(&wrong.set("user:7", "online", TTL).await.unwrap_err()));
+    said.push(all_that_is_said(&wrong.set("user:7", &"online".into(), TTL).await.unwrap_err()));
     server.kill();
-    said.push(all_that_is_said(&mirror.set("user:7", "online", TTL).await.unwrap_err()));
+    said.push(all_that_is_said(&mirror.set("user:7", &"online".into(), TTL).await.unwrap_err()));
     said.push(all_that_is_said(&RedisPresence::open(&server.url(), FIELD).await.err().unwrap()));
     said.push(mirror.address());
     for url in [
@@ -164,9 +188,9 @@ struct Told {
 
 #[async_trait]
 impl PresenceMirror for Told {
-    async fn set(&self, key: &str, status: &str, ttl: Duration) -> Result<(), MirrorError> {
-        let answer = self.redis.set(key, status, ttl).await;
-        let _ = self.done.send((format!("{key} {status}"), answer.is_ok())).await;
+    async fn set(&self, key: &str, copied: &Copied, ttl: Duration) -> Result<(), MirrorError> {
+        let answer = self.redis.set(key, copied, ttl).await;
+        let _ = self.done.send((format!("{key} {}", copied.value), answer.is_ok())).await;
         answer
     }
 }
@@ -186,6 +210,8 @@ impl World {
         let mirroring = Mirroring {
             mirror: Arc::new(Told { redis, done: sender }),
             key: Arc::new(|user: &Principal| format!("user:{}", user.id())),
+            form: Arc::default(),
+            clock: Arc::new(SystemClock),
             ttl: TTL,
         };
         let setup =

@@ -85,6 +85,8 @@ pub struct Dependencies {
     pub background_stop: CancellationToken,
     /// What must be there for the server to be ready.
     pub readiness: Vec<Arc<dyn Readiness>>,
+    /// What the server goes on without, and says so.
+    pub copies: Vec<Arc<dyn Readiness>>,
 }
 
 /// The edge of the server.
@@ -146,6 +148,7 @@ impl Gateway {
             drain,
             live: live(&settings),
             readiness: dependencies.readiness,
+            copies: dependencies.copies,
             not_ready: not_ready.clone(),
         }));
         let tickets = dependencies.tickets.map(|office| Tickets {

@@ -103,7 +103,7 @@ async fn assemble(config: &Config, store: SqliteStore) -> Result<Gateway, Vec<St
     };
     let authorities = Authorities { users: Arc::new(store.clone()), registry: Arc::new(store.clone()), config };
     let doors = doors::doors(&authorities).await?;
-    let conversations = conversations::conversations(config, &ground)?;
+    let conversations = conversations::conversations(config, &ground, &doors)?;
     let subscriptions = Subscriptions::new(registrar.clone(), broker);
     let (test_token, tokens) = tokens(config, &store, Arc::clone(&clock)).await.map_err(|fault| vec![fault])?;
     let settings = edge::settings(config, test_token, &doors, &conversations, &ground, &registrar)?;
@@ -126,6 +126,7 @@ async fn assemble(config: &Config, store: SqliteStore) -> Result<Gateway, Vec<St
         background: ground.tasks,
         background_stop: ground.stop,
         readiness,
+        copies: conversations.copies,
     };
     Ok(Gateway::new(settings, dependencies))
 }

@@ -101,7 +101,6 @@ async fn history(
         };
         let limit = number("limit").transpose()?.map_or(PAGE, |limit| u32::try_from(limit).unwrap_or(HISTORY_MAX));
         let before = number("before").transpose()?.map(MessageId);
-        let limit = limit.min(HISTORY_MAX);
         let kept =
             messages.route.conversation.history(&permit, before, limit).await.map_err(|refused| match refused {
                 HistoryRefused::NothingKept => {
@@ -113,9 +112,8 @@ async fn history(
                     HttpError::unavailable("unavailable", "The history cannot be read now. Try again.")
                 }
             })?;
-        let next = (kept.len() == limit as usize).then(|| kept.last().map(|(id, _)| id.0)).flatten();
-        let messages = kept.into_iter().filter_map(|(_, text)| RawValue::from_string(text).ok()).collect();
-        Ok::<_, HttpError>(Page { messages, next })
+        let messages = kept.messages.into_iter().filter_map(|text| RawValue::from_string(text).ok()).collect();
+        Ok::<_, HttpError>(Page { messages, next: kept.next.map(|id| id.0) })
     };
     match page.await {
         Ok(page) => ([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response(),

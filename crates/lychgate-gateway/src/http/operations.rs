@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures_util::future::{join, join_all};
 use http::{StatusCode, header};
 use lychgate_hub::Drain;
 use lychgate_service::ports::readiness::Readiness;
@@ -23,6 +24,8 @@ pub struct Operations {
     pub live: Live,
     /// What must be there for the server to be ready.
     pub readiness: Vec<Arc<dyn Readiness>>,
+    /// What the server goes on without: it is told and takes nobody out.
+    pub copies: Vec<Arc<dyn Readiness>>,
     /// Set once the server should get no new connections.
     pub not_ready: CancellationToken,
 }
@@ -49,17 +52,28 @@ async fn live() -> Response {
 
 async fn ready(State(operations): State<Arc<Operations>>) -> Response {
     let mut checks = serde_json::Map::new();
-    let mut is_ready = true;
-    for part in &operations.readiness {
-        let works = part.is_ready().await;
-        is_ready &= works;
-        checks.insert(part.name().to_owned(), if works { "ok" } else { "failing" }.into());
+    let (readiness, copies) = join(look(&operations.readiness), look(&operations.copies)).await;
+    let mut is_ready = readiness.iter().all(|(_, works)| *works);
+    let is_whole = copies.iter().all(|(_, works)| *works);
+    for (name, works) in readiness.into_iter().chain(copies) {
+        // Of several with one name, the one that fails is told.
+        let check = checks.entry(name).or_insert_with(|| "ok".into());
+        if !works {
+            *check = "failing".into();
+        }
     }
     if operations.not_ready.is_cancelled() {
         is_ready = false;
         checks.insert("server".to_owned(), "stopping".into());
     }
-    let (status, word) =
-        if is_ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    let (status, word) = match (is_ready, is_whole) {
+        (true, true) => (StatusCode::OK, "ok"),
+        (true, false) => (StatusCode::OK, "degraded"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
     (status, Json(serde_json::json!({ "status": word, "checks": checks }))).into_response()
+}
+
+async fn look(parts: &[Arc<dyn Readiness>]) -> Vec<(&'static str, bool)> {
+    join_all(parts.iter().map(async |part| (part.name(), part.is_ready().await))).await
 }

@@ -13,6 +13,7 @@
 //! | [`speaker`] | what becomes of each frame |
 //! | [`standing`] | what an admitted connection holds |
 //! | [`waiting`] | what takes its time, and how it goes on |
+//! | `joining` | entering with a history, also when the connection goes meanwhile |
 //! | [`socket`] | the same socket from the writing side |
 //! | [`flush`] | what the hub has queued goes to the sockets |
 //! | [`sweep`] | deadlines of all sockets, in one walk |
@@ -27,6 +28,7 @@ pub mod credential;
 pub mod endpoint;
 pub mod flush;
 pub mod gate;
+mod joining;
 pub mod profile;
 pub mod seats;
 pub mod socket;

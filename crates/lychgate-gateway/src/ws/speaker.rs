@@ -163,6 +163,8 @@ impl Speaker {
 
     fn close_frame_left(&mut self) {
         self.finished = true;
+        // Now, and not when the peer answers: one that does not would be seen as there for as long.
+        self.leave();
         if self.unreadable {
             // Not dropped at once: unread bytes would turn into a reset that overtakes the close frame.
             self.socket.shut_down_writing();
@@ -305,6 +307,13 @@ impl Speaker {
         Entry { socket: Arc::clone(&self.socket), session: self.session.clone() }
     }
 
+    fn leave(&mut self) {
+        if let Some(standing) = &mut self.standing {
+            let behaviour = &self.socket.endpoint().settings.behaviour;
+            standing.leave(&self.gate.subscriptions, behaviour, self.session.id());
+        }
+    }
+
     /// The peer's close frame: the answer to ours, or one to be answered with the same code (RFC 6455 section 5.5.1).
     fn close_answered(&mut self, code: Option<CloseCode>) {
         self.peer_closed = true;
@@ -341,9 +350,11 @@ impl Speaker {
 
 impl Drop for Speaker {
     fn drop(&mut self) {
+        // First of all what is under way: it may hold a place in a channel that is to be left.
+        self.waiting = None;
+        self.leave();
         let endpoint = self.socket.endpoint();
-        if let Some(standing) = self.standing.take() {
-            standing.leave(&self.gate.subscriptions, &endpoint.settings.behaviour, self.session.id());
+        if self.standing.is_some() {
             endpoint.metrics.connections.dec();
             tracing::debug!(endpoint = endpoint.settings.name, "disconnected");
         }

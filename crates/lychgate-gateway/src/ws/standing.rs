@@ -50,8 +50,9 @@ impl Standing {
         Voice { permit: &self.permit, session, connection: &self.name, seat }
     }
 
-    /// Leaves its channels and tells the others. Whatever ends a connection, it comes by here.
-    pub fn leave(mut self, subscriptions: &Subscriptions, behaviour: &Behaviour, session: SessionId) {
+    /// Leaves its channels and its board, and tells the others. Whatever ends a connection, it comes by here: when our
+    /// close frame has left, or when the connection ends without one; the second time nothing is left to do.
+    pub fn leave(&mut self, subscriptions: &Subscriptions, behaviour: &Behaviour, session: SessionId) {
         if let Some(subscription) = self.subscription.take() {
             subscriptions.leave(subscription);
         }

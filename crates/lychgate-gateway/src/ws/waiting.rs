@@ -16,13 +16,13 @@ use lychgate_service::streams::{Opening, WatchRefused};
 use lychgate_service::subscribe::Subscription;
 use lychgate_service::template::Scope;
 use lychgate_token::Token;
-use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::settings::{Behaviour, Converse, CredentialSource, Streaming};
 use crate::ws::admit::{self, Caller, Outcome};
 use crate::ws::credential::Found;
+use crate::ws::joining::Joining;
 use crate::ws::profile::Event;
 use crate::ws::speaker::{Frames, Speaker};
 use crate::ws::standing::Extras;
@@ -61,12 +61,12 @@ impl Speaker {
     /// Goes on with what came of it, unless the connection has begun to close meanwhile.
     pub(super) fn go_on(&mut self, done: Done) {
         if let Done::Entered(Some(subscription)) = done {
-            // Also on one that is closing: it has to be left again.
-            if let Some(standing) = &mut self.standing {
-                standing.subscription = Some(subscription);
-            }
-            if !self.socket.is_closing() {
-                self.entered();
+            match &mut self.standing {
+                Some(standing) if !self.socket.is_closing() => {
+                    standing.subscription = Some(subscription);
+                    self.entered();
+                }
+                _ => self.gate.subscriptions.leave(subscription),
             }
             return;
         }
@@ -136,20 +136,12 @@ impl Speaker {
         let (gate, session, permit) = (Arc::clone(&self.gate), self.session.clone(), standing.permit.clone());
         let (conversation, limit) = (Arc::clone(&converse.conversation), converse.history_on_join);
         self.wait_for(Box::pin(async move {
-            let entered = Arc::new(Mutex::new(None));
-            let (place, own) = (Arc::clone(&entered), permit.clone());
-            let subscribe = Box::new(move |history: Vec<String>| {
-                let mut frames = Vec::new();
-                history.iter().for_each(|message| encode::text(message.as_bytes(), &mut frames));
-                // Before the subscription: what is published from then on comes behind it.
-                let _ = gate.drain.send(&session, Bytes::from(frames));
-                *place.lock() = gate.subscriptions.enter(own, &session, CLASS_TEXT).ok();
-            });
-            if let Err(cause) = conversation.join_with_history(&permit, limit, subscribe).await {
+            let joining = Joining::new(gate.subscriptions.clone());
+            let entrance = joining.entrance(permit.clone(), session, gate.drain.clone());
+            if let Err(cause) = conversation.join_with_history(&permit, limit, entrance).await {
                 tracing::error!(%cause, "a newcomer could not be told what was kept");
             }
-            let subscription = entered.lock().take();
-            Done::Entered(subscription)
+            Done::Entered(joining.taken())
         }));
     }
 
@@ -207,15 +199,13 @@ impl Speaker {
         if let Some(inbox) = inbox {
             extras.inbox = self.gate.subscriptions.enter(inbox, &self.session, CLASS_TEXT).ok();
         }
-        if let Some(board) = &converse.board {
-            match board.arrive(standing.permit.principal()) {
-                Ok(seat) => extras.board = Some(seat),
-                Err(cause) => tracing::warn!(endpoint = endpoint.settings.name, %cause, "somebody is not on the board"),
-            }
+        let mut out = Frames { answers: &mut self.answers, drain: &self.gate.drain, session: &self.session };
+        let voice = standing.voice(self.session.id());
+        match converse.conversation.enter(voice, converse.board.as_ref(), &mut out) {
+            Ok(seat) => extras.board = seat,
+            Err(cause) => tracing::warn!(endpoint = endpoint.settings.name, %cause, "somebody is not on the board"),
         }
         standing.extras = Some(extras);
-        let mut out = Frames { answers: &mut self.answers, drain: &self.gate.drain, session: &self.session };
-        converse.conversation.enter(standing.voice(self.session.id()), &mut out);
         self.answer();
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Conversation, Outlet, Then, Voice};
-use crate::codec::{Act, Rule, To};
+use crate::codec::{Act, Refusal, Refused, Rule, To};
 use crate::policy::Permit;
 use crate::ports::application::CallFault;
 use crate::ports::messages::{MessageId, Reacted, Reaction};
@@ -24,14 +24,17 @@ impl Conversation {
             Act::None | Act::TypingStart | Act::TypingStop => self.say(rule, &inbound, voice, out),
             Act::PresenceLife => {
                 if let Some(seat) = voice.seat {
+                    // What it was answered before goes before what its board tells now.
+                    out.settle();
                     seat.life();
                 }
                 self.say(rule, &inbound, voice, out)
             }
             Act::PresenceSet(_) => {
                 let scope = self.scope(voice).inbound(&inbound);
-                let Ok(Some(status)) = rule.status(&scope) else { return self.bad_shape(voice, out) };
+                let Ok(Some(status)) = rule.status(&scope) else { return self.bad_shape(inbound, voice, out) };
                 if let Some(seat) = voice.seat {
+                    out.settle();
                     seat.set(&status);
                 }
                 self.say_in(rule, &scope.status(&status), voice, out)
@@ -48,16 +51,16 @@ impl Conversation {
                     Ok(Some((message, emoji))) => {
                         Then::Wait(Box::pin(self.later(rule, &inbound, voice).react(message, emoji, adds)))
                     }
-                    _ => self.bad_shape(voice, out),
+                    _ => self.bad_shape(inbound, voice, out),
                 }
             }
             Act::Forward(body) => {
                 let mut text = Vec::new();
                 let scope = self.scope(voice).inbound(&inbound);
                 if body.render(&scope, self.parts.frame_bytes_max, &mut text).is_err() {
-                    return self.bad_shape(voice, out);
+                    return self.bad_shape(inbound, voice, out);
                 }
-                let Ok(body) = serde_json::from_slice(&text) else { return self.bad_shape(voice, out) };
+                let Ok(body) = serde_json::from_slice(&text) else { return self.bad_shape(inbound, voice, out) };
                 Then::Wait(Box::pin(self.later(rule, &inbound, voice).forward(body)))
             }
         }
@@ -77,9 +80,11 @@ impl Conversation {
         Then::Done
     }
 
-    fn bad_shape(&self, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
-        self.error(voice, "The message does not say what it is about.", "bad_shape", out);
-        Then::Refused { code: "bad_shape", closes: false }
+    /// It passed the rule and yet does not say what the act is about: what the codec does with a bad shape.
+    fn bad_shape(&self, inbound: Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
+        let message = "The message does not say what it is about.".to_owned();
+        let then = self.codec.bad_frame();
+        self.refuse(&Refused { why: Refusal::BadShape, message, then, inbound: Some(inbound) }, voice, out)
     }
 
     fn later(self: &Arc<Self>, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>) -> Later {

@@ -15,6 +15,15 @@ use crate::template::{Inbound, Scope};
 /// The most messages of one page.
 pub const HISTORY_MAX: u32 = 200;
 
+/// Some of what a channel has kept.
+#[derive(Debug)]
+pub struct HistoryPage {
+    /// Newest first.
+    pub messages: Vec<String>,
+    /// What is older comes before this one; `None` if there is nothing older.
+    pub next: Option<MessageId>,
+}
+
 /// Why a history was not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryRefused {
@@ -37,10 +46,15 @@ impl Conversation {
         permit: &Permit,
         before: Option<MessageId>,
         limit: u32,
-    ) -> Result<Vec<(MessageId, String)>, HistoryRefused> {
+    ) -> Result<HistoryPage, HistoryRefused> {
         let messages = self.parts.messages.as_ref().ok_or(HistoryRefused::NothingKept)?;
-        let page = messages.history(permit.channel(), before, limit.clamp(1, HISTORY_MAX)).await?;
-        Ok(page.iter().filter_map(|message| Some((message.id, self.shown(message, permit)?))).collect())
+        let limit = limit.clamp(1, HISTORY_MAX);
+        // One more than is shown tells whether there is an older one.
+        let kept = messages.history(permit.channel(), before, limit + 1).await?;
+        let fitting = &kept[..kept.len().min(limit as usize)];
+        let next = fitting.last().filter(|_| kept.len() > fitting.len()).map(|message| message.id);
+        let shown = fitting.iter().filter_map(|message| self.shown(message, permit)).collect();
+        Ok(HistoryPage { messages: shown, next })
     }
 
     /// Has `subscribe` called at a moment when the newest `limit` messages are known, and told to the newcomer by it,

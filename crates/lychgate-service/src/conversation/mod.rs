@@ -24,17 +24,17 @@ use lychgate_hub::SessionId;
 
 use crate::codec::{BadFrame, Codec, Heard, Refused, Rule, To};
 use crate::limits::Bucket;
-use crate::policy::Permit;
+use crate::policy::{Permit, Policy};
 use crate::ports::application::Application;
 use crate::ports::broker::Broker;
 use crate::ports::clock::Clock;
 use crate::ports::messages::Messages;
 use crate::ports::users::Users;
-use crate::presence::Seat;
+use crate::presence::{BoardFull, Seat, SharedBoard};
 use crate::publish::{Audience, PublishError, Publisher};
 use crate::template::{Inbound, Scope};
 
-pub use history::{HISTORY_MAX, HistoryRefused};
+pub use history::{HISTORY_MAX, HistoryPage, HistoryRefused};
 pub use post::PostRefused;
 pub use recorder::{NotStored, Recorder};
 pub use told::Told;
@@ -98,6 +98,9 @@ pub struct Parts {
     pub messages: Option<Arc<dyn Messages>>,
     /// Who has which name, for mentions.
     pub users: Option<Arc<dyn Users>>,
+    /// Who may enter: whoever may not is not told of a mention either, since it may say what was said. Without it nobody
+    /// is told.
+    pub policy: Option<Policy>,
     /// Whom frames are forwarded to.
     pub application: Option<Arc<dyn Application>>,
     /// The longest frame that a template may make, in bytes.
@@ -125,8 +128,18 @@ impl Conversation {
         &self.codec
     }
 
-    /// Tells the others of somebody who has just entered, and the newcomer what there is to know.
-    pub fn enter(&self, voice: Voice<'_>, out: &mut dyn Outlet) {
+    /// Tells the others of somebody who has just entered, and the newcomer what there is to know. With a `board` it takes
+    /// a place there.
+    ///
+    /// # Errors
+    ///
+    /// [`BoardFull`]; everything else was said.
+    pub fn enter(
+        &self,
+        voice: Voice<'_>,
+        board: Option<&Arc<SharedBoard>>,
+        out: &mut dyn Outlet,
+    ) -> Result<Option<Seat>, BoardFull> {
         let scope = self.scope(voice);
         if let Some(said) = self.codec.join() {
             out.settle();
@@ -135,9 +148,7 @@ impl Conversation {
         for welcome in self.codec.welcome() {
             self.deliver(welcome, &To::Sender, &scope, voice, out);
         }
-        if let (Some(list), Some(seat)) = (self.codec.presence_list(), voice.seat) {
-            self.show_board(list, seat, voice, out);
-        }
+        board.map(|board| self.sit_down(board, voice, out)).transpose()
     }
 
     /// Tells those who stay of somebody who has left.

@@ -7,8 +7,14 @@ use super::act::{Answers, Later, with_stored};
 use super::deliver::channel_of;
 use super::recorder::NotStored;
 use crate::codec::To;
+use crate::grants::Grants;
+use crate::policy::Denied;
 use crate::ports::clock::UnixMicros;
+use crate::ports::directory::Person;
 use crate::ports::messages::{Author, MessageId, NewMessage};
+use crate::ports::rights::RightsError;
+use crate::ports::users::User;
+use crate::principal::Principal;
 use crate::template::Datum;
 
 impl Later {
@@ -82,7 +88,26 @@ impl Later {
         self.answers = answers;
     }
 
-    /// Looks up who is behind the names in the message, and tells each of them in their own channel.
+    /// Whether `user` may enter the channel that the message was said in, now.
+    async fn may_enter(&self, user: &User) -> Result<bool, RightsError> {
+        let Some(policy) = &self.conversation.parts.policy else { return Ok(false) };
+        let person = Person {
+            id: user.id.to_string(),
+            user_id: Some(user.id),
+            name: Some(user.name.to_string()),
+            email: user.email.as_ref().map(ToString::to_string),
+            active: user.active,
+        };
+        let principal = Principal::from_person(&person.id, &person);
+        // Of what their token may grant nothing is known here.
+        match policy.permit(principal, self.permit.parameters().into(), &Grants::default()).await {
+            Ok(permit) => Ok(permit.channel() == self.permit.channel()),
+            Err(Denied::Unknown(error)) => Err(error),
+            Err(Denied::NotFound | Denied::NotOwner | Denied::Forbidden) => Ok(false),
+        }
+    }
+
+    /// Looks up who is behind the names in the message, and tells each of them in their own channel who may hear it.
     async fn tell_mentioned(&self, id: MessageId, at: UnixMicros) {
         let Some(users) = self.conversation.parts.users.clone() else { return };
         let names = match self.again() {
@@ -99,6 +124,15 @@ impl Later {
                     return;
                 }
             };
+            match self.may_enter(&user).await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    let cause: &dyn std::error::Error = &error;
+                    tracing::warn!(cause, "whether somebody who was mentioned may know of it could not be asked");
+                    return;
+                }
+            }
             let Some((rule, inbound)) = self.again() else { return };
             let Some(mention) = rule.mention() else { return };
             let user_id = user.id.to_string();

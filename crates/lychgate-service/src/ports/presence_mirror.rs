@@ -1,5 +1,6 @@
 //! A copy of who is there, outside of this process, for programs that look it up themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,13 +20,28 @@ pub enum MirrorError {
     Refused(#[source] StoreCause),
 }
 
+/// What is copied of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// What is kept.
+    pub value: Arc<str>,
+    /// What those are told who listen to the copy, where somebody does; without it what is kept.
+    pub message: Option<Arc<str>>,
+}
+
+impl From<&str> for Copied {
+    fn from(value: &str) -> Self {
+        Self { value: value.into(), message: None }
+    }
+}
+
 /// Keeps one user's state under a key of its own until it runs out.
 #[async_trait]
 pub trait PresenceMirror: Send + Sync {
-    /// Writes `status` under `key` and lets it run out after `ttl`. A later write of one key wins.
+    /// Writes `copied` under `key` and lets it run out after `ttl`. A later write of one key wins.
     ///
     /// # Cancel safety
     ///
     /// A dropped call wrote the state or not.
-    async fn set(&self, key: &str, status: &str, ttl: Duration) -> Result<(), MirrorError>;
+    async fn set(&self, key: &str, copied: &Copied, ttl: Duration) -> Result<(), MirrorError>;
 }

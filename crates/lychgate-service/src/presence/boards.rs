@@ -4,8 +4,8 @@
 //! critical section of that board. What is announced is therefore in the order in which it came true, and the last
 //! announcement of a user is their state. The price is a rule: [`Announce`] runs under the board's lock, so it must
 //! not wait, not panic and not call this board back. Publishing to the hub is all that: synchronous and short.
-//! A list is handed out under the same lock ([`SharedBoard::with_list`]), so that whoever sends it there has it before
-//! the next change and after the last one.
+//! A newcomer sees the board under the same lock ([`SharedBoard::arrive_seeing`]), so that whoever queues the list there
+//! has it before the next change and after the last one.
 //!
 //! **Invariant:** a device is on the board only while its [`Seat`] exists. Dropping it is leaving, whichever way a
 //! connection's task ends.
@@ -102,6 +102,15 @@ struct Shared {
     awaited_ms: Option<u64>,
 }
 
+/// What a newcomer sees, in the moment of their arrival.
+pub struct Sight<'a> {
+    /// Whether everybody was told of it, since the user's state became another one. A further device of somebody who is
+    /// there is no news.
+    pub is_news: bool,
+    /// The board with the newcomer on it.
+    pub board: &'a Board,
+}
+
 /// A device's place on a board; dropping it is leaving.
 #[must_use = "a seat that is dropped is left"]
 pub struct Seat {
@@ -141,11 +150,33 @@ impl SharedBoard {
     ///
     /// [`BoardFull`] when there is no place for another user.
     pub fn arrive(self: &Arc<Self>, user: &Principal) -> Result<Seat, BoardFull> {
+        self.arrive_seeing(user, |_| ())
+    }
+
+    /// Like [`arrive`](Self::arrive), and runs `see` with what is there then.
+    ///
+    /// Between the announcement of the arrival, `see`, and the next change nothing comes true or is announced; what
+    /// holds for [`Announce`] holds for `see`.
+    ///
+    /// # Errors
+    ///
+    /// [`BoardFull`]; then `see` was not run.
+    pub fn arrive_seeing(self: &Arc<Self>, user: &Principal, see: impl FnOnce(Sight<'_>)) -> Result<Seat, BoardFull> {
         let device = DeviceId(self.devices.fetch_add(1, Ordering::Relaxed));
-        self.step(|board, now_ms| match board.arrive(user, device, now_ms) {
-            Ok(outcome) => (outcome, Ok(())),
-            Err(full) => (Outcome::default(), Err(full)),
-        })?;
+        self.step(
+            |board, now_ms| match board.arrive(user, device, now_ms) {
+                Ok(outcome) => {
+                    let is_news = outcome.changes.iter().any(|change| change.user.id() == user.id());
+                    (outcome, Ok(is_news))
+                }
+                Err(full) => (Outcome::default(), Err(full)),
+            },
+            |board, arrived| {
+                let is_news = arrived?;
+                see(Sight { is_news, board });
+                Ok(())
+            },
+        )?;
         Ok(Seat { board: self.clone(), user: user.clone(), device })
     }
 
@@ -155,19 +186,17 @@ impl SharedBoard {
         self.state.lock().board.state_of(user_id)
     }
 
-    /// Runs `use_list` with everybody who is seen, in the byte order of their ids.
-    ///
-    /// No change comes true or is announced meanwhile; what holds for [`Announce`] holds for `use_list`.
-    pub fn with_list<R>(&self, use_list: impl FnOnce(&mut dyn Iterator<Item = (&Principal, &State)>) -> R) -> R {
-        let shared = self.state.lock();
-        use_list(&mut shared.board.list())
-    }
-
     /// How many users and how many devices are there.
     #[must_use]
     pub fn figures(&self) -> (usize, usize) {
         let shared = self.state.lock();
         (shared.board.users(), shared.board.devices())
+    }
+
+    /// Whether a step is under way.
+    #[cfg(test)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.is_locked()
     }
 
     /// What became of the copy, if there is one.
@@ -176,8 +205,8 @@ impl SharedBoard {
         self.mirror.as_ref().map(MirrorWriter::figures)
     }
 
-    /// One step and all that follows from it, under the lock; see the head of this file.
-    fn step<R>(&self, step: impl FnOnce(&mut Board, u64) -> (Outcome, R)) -> R {
+    /// One step, all that follows from it, and `then`, under the lock; see the head of this file.
+    fn step<R, S>(&self, step: impl FnOnce(&mut Board, u64) -> (Outcome, R), then: impl FnOnce(&Board, R) -> S) -> S {
         let mut shared = self.state.lock();
         // Read under the lock, so that the board's time does not run backwards.
         let now_ms = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -192,7 +221,12 @@ impl SharedBoard {
         if next_ms.is_some_and(|next_ms| shared.awaited_ms.is_none_or(|awaited_ms| next_ms < awaited_ms)) {
             self.sooner.notify_one();
         }
-        answer
+        then(&shared.board, answer)
+    }
+
+    /// One step after which there is nothing to see.
+    fn do_step(&self, step: impl FnOnce(&mut Board, u64) -> Outcome) {
+        self.step(|board, now_ms| (step(board, now_ms), ()), |_, ()| ());
     }
 
     async fn run(&self, stop: &CancellationToken) {
@@ -220,7 +254,7 @@ impl SharedBoard {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.sooner.notified() => {}
-                () = deadline => self.step(|board, now_ms| (board.tick(now_ms), ())),
+                () = deadline => self.do_step(Board::tick),
             }
         }
     }
@@ -251,22 +285,22 @@ impl Seat {
 
     /// Does `act`, and if the device is not there, lets it arrive and does it then.
     fn again(&self, act: impl Fn(&mut Board, u64) -> Option<Outcome>) {
-        self.board.step(|board, now_ms| {
+        self.board.do_step(|board, now_ms| {
             if let Some(outcome) = act(board, now_ms) {
-                return (outcome, ());
+                return outcome;
             }
             // A full board has no place for a user who was away: they stay away, and may ask again.
             let mut outcome = board.arrive(&self.user, self.device, now_ms).unwrap_or_default();
             let then = act(board, now_ms).unwrap_or_default();
             outcome.changes.extend(then.changes);
             outcome.refreshed.extend(then.refreshed);
-            (outcome, ())
+            outcome
         });
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.board.step(|board, now_ms| (board.leave(self.device, now_ms), ()));
+        self.board.do_step(|board, now_ms| board.leave(self.device, now_ms));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::settings::State;
+use crate::ports::presence_mirror::Copied;
 
 pub(super) struct MirrorQueue {
     by_key: HashMap<Arc<str>, Waiting>,
@@ -19,7 +19,7 @@ pub(super) struct MirrorQueue {
 }
 
 struct Waiting {
-    state: State,
+    copied: Copied,
     /// It was handed out.
     is_writing: bool,
     /// A state came since it was handed out.
@@ -30,7 +30,7 @@ struct Waiting {
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) key: Arc<str>,
-    pub(super) state: State,
+    pub(super) copied: Copied,
 }
 
 /// What became of a write.
@@ -48,9 +48,9 @@ impl MirrorQueue {
     }
 
     /// Queues a state in place of an older one; `false` if there is no place for another key.
-    pub(super) fn push(&mut self, key: &str, state: State) -> bool {
+    pub(super) fn push(&mut self, key: &str, copied: Copied) -> bool {
         if let Some(waiting) = self.by_key.get_mut(key) {
-            waiting.state = state;
+            waiting.copied = copied;
             waiting.is_newer = true;
             return true;
         }
@@ -58,7 +58,7 @@ impl MirrorQueue {
             return false;
         }
         let key: Arc<str> = key.into();
-        self.by_key.insert(key.clone(), Waiting { state, is_writing: false, is_newer: false });
+        self.by_key.insert(key.clone(), Waiting { copied, is_writing: false, is_newer: false });
         self.order.push_back(key);
         true
     }
@@ -70,7 +70,7 @@ impl MirrorQueue {
             let waiting = self.by_key.get_mut(&key)?;
             waiting.is_newer = false;
             waiting.is_writing = true;
-            Some(Write { state: waiting.state.clone(), key })
+            Some(Write { copied: waiting.copied.clone(), key })
         };
         keys.filter_map(begin).collect()
     }

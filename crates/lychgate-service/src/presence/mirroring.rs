@@ -18,7 +18,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::board::Refreshed;
+use super::form::CopyForm;
 use super::mirror_queue::{MirrorQueue, Write, Written};
+use crate::ports::clock::Clock;
 use crate::ports::presence_mirror::{MirrorError, PresenceMirror};
 use crate::principal::Principal;
 
@@ -29,6 +31,10 @@ pub struct Mirroring {
     pub mirror: Arc<dyn PresenceMirror>,
     /// The key of a user.
     pub key: Arc<dyn Fn(&Principal) -> String + Send + Sync>,
+    /// How a state looks in it.
+    pub form: Arc<CopyForm>,
+    /// The time, which the form may tell.
+    pub clock: Arc<dyn Clock>,
     /// How long a state is kept that is not written again.
     pub ttl: Duration,
 }
@@ -42,7 +48,7 @@ pub struct MirrorFigures {
     pub failed: u64,
     /// States that the copy refused; they are not tried again.
     pub refused: u64,
-    /// States that found no place in the queue: as many users as may be there were waiting already.
+    /// States that found no place in the queue: as many users as may be there were waiting already, or it was too long.
     pub dropped: u64,
     /// Users whose newest state is not written yet.
     pub waiting: usize,
@@ -82,9 +88,11 @@ impl MirrorWriter {
         if states.is_empty() {
             return;
         }
+        let now = self.mirroring.clock.now();
         let mut queue = self.queue.lock();
         for Refreshed { user, state } in states {
-            if !queue.push(&(self.mirroring.key)(user), state.clone()) {
+            let copied = self.mirroring.form.copy(user, state, now);
+            if !copied.is_some_and(|copied| queue.push(&(self.mirroring.key)(user), copied)) {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -178,7 +186,7 @@ impl MirrorWriter {
     }
 
     async fn write(&self, write: &Write) -> Result<(), MirrorError> {
-        let set = self.mirroring.mirror.set(&write.key, &write.state, self.mirroring.ttl);
+        let set = self.mirroring.mirror.set(&write.key, &write.copied, self.mirroring.ttl);
         timeout(WRITE_WAIT, set).await.unwrap_or_else(|late| Err(MirrorError::Unavailable(late.into())))
     }
 }

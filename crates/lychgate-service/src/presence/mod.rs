@@ -9,11 +9,13 @@
 
 mod board;
 mod boards;
+mod form;
 mod mirror_queue;
 mod mirroring;
 mod settings;
 
 pub use board::{Board, BoardFull, Change, DeviceId, Outcome, Refreshed};
-pub use boards::{Announce, BoardSetup, Presence, Seat, SharedBoard};
+pub use boards::{Announce, BoardSetup, Presence, Seat, SharedBoard, Sight};
+pub use form::CopyForm;
 pub use mirroring::{MirrorFigures, Mirroring};
 pub use settings::{BoardFault, BoardSettings, State};

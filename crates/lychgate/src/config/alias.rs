@@ -29,13 +29,20 @@ struct Alias {
     remedy: &'static str,
 }
 
-const ALIASES: [Alias; 3] = [
+const ALIASES: [Alias; 4] = [
     Alias {
         variable: "ACCESS_TOKEN_EXPIRE_MINUTES",
         section: "tokens",
         key: "lifetime",
         translate: |text, _| text.parse::<u64>().ok().map(|minutes| format!("{minutes}m")),
         remedy: "Set it to a whole number of minutes, or remove it",
+    },
+    Alias {
+        variable: "JWT_EXPIRATION_HOURS",
+        section: "tokens",
+        key: "lifetime",
+        translate: |text, _| text.parse::<u64>().ok().map(|hours| format!("{hours}h")),
+        remedy: "Set it to a whole number of hours, or remove it",
     },
     Alias {
         variable: "WS_PORT",
@@ -75,7 +82,7 @@ pub(super) fn overlay(root: &mut Table, sources: &Sources, faults: &mut Faults, 
         let place = Place::Environment(alias.variable.to_owned());
         let in_file = lookup(root, alias.section, alias.key);
         let current = in_file.and_then(|node| match &node.value {
-            Value::Text(text) => Some(text.clone()),
+            Value::Text(text) | Value::Variable(text) => Some(text.clone()),
             _ => None,
         });
         let Some(value) = (alias.translate)(text, current.as_deref()) else {
@@ -95,6 +102,12 @@ pub(super) fn overlay(root: &mut Table, sources: &Sources, faults: &mut Faults, 
         if let Some(node) = in_file
             && current.as_deref() != Some(value.as_str())
         {
+            // Nothing but another alias has come out of the environment by now.
+            if let Place::Environment(other) = &node.place {
+                let wrong = format!("it says {value}, and {other} says something else");
+                faults.add(place.clone(), key.clone(), wrong, "Set one of the two");
+                continue;
+            }
             let text = format!("sets {value}, over {}", node.place);
             notices.push(Notice { place: place.clone(), key, text });
         }

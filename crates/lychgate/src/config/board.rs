@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use lychgate_service::presence::CopyForm;
+use lychgate_service::template::{Source, TemplateFault};
+
+use super::Raw;
+use super::codec::{Template, place_of};
+use super::fault::Faults;
 use super::section::section;
 use super::settings::check_name;
 use super::shape::{Count, List, Optional, Text, Time};
@@ -31,7 +37,51 @@ section! {
         mirror_key: Option<String> = Optional(Text { what: "a template for a key", check: check_name }), None;
         /// The field of that key's hash.
         mirror_field: String = Text { what: "a field", check: check_name }, "status".to_owned();
+        /// What the key holds instead of a hash, as a template over `user`, `now` and `status`, written as JSON:
+        /// `{ status = "{status}", last_seen = "{now.iso}" }`.
+        mirror_value: Option<Source> = Optional(Template), None;
+        /// A channel of Redis in which each write is published as well.
+        mirror_publish: Option<String> = Optional(Text { what: "a channel", check: check_name }), None;
+        /// What is published there, as such a template; without it what the key holds.
+        mirror_message: Option<Source> = Optional(Template), None;
         /// How long the copy stays that is not written again.
         mirror_ttl: Duration = Time { least: seconds(1), most: seconds(86_400) }, seconds(300);
+    }
+}
+
+impl BoardSettings {
+    /// How a state looks in the copy.
+    ///
+    /// # Errors
+    ///
+    /// The key with each fault of its template.
+    pub fn copy_form(&self) -> Result<CopyForm, Vec<(&'static str, TemplateFault)>> {
+        let key = |name| if name == "value" { "mirror_value" } else { "mirror_message" };
+        let named = |faults: Vec<_>| faults.into_iter().map(|(name, fault)| (key(name), fault)).collect();
+        CopyForm::compile(self.mirror_value.as_ref(), self.mirror_message.as_ref()).map_err(named)
+    }
+}
+
+/// Reports what is wrong with the copies of boards.
+pub(super) fn copies_can_be_made(raw: &Raw, faults: &mut Faults) {
+    for (name, board) in &raw.boards {
+        let mut add = |key: &str, wrong: String, remedy: &str| {
+            let key = format!("board.{name}.{key}");
+            faults.add(place_of(&raw.places, &key), key, wrong, remedy);
+        };
+        let idle = [
+            ("mirror_value", board.mirror_value.is_some() && board.mirror_key.is_none(), "mirror_key"),
+            ("mirror_publish", board.mirror_publish.is_some() && board.mirror_key.is_none(), "mirror_key"),
+            ("mirror_message", board.mirror_message.is_some() && board.mirror_publish.is_none(), "mirror_publish"),
+        ];
+        for (key, is_idle, missing) in idle {
+            if is_idle {
+                add(key, format!("it has no meaning without {missing}"), &format!("Write {missing}, or remove it"));
+            }
+        }
+        for (key, fault) in board.copy_form().err().unwrap_or_default() {
+            let key = if fault.at.is_empty() { key.to_owned() } else { format!("{key}.{}", fault.at) };
+            add(&key, fault.wrong, &fault.remedy);
+        }
     }
 }

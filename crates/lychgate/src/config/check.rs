@@ -38,6 +38,7 @@ pub(super) fn all(raw: &mut Raw, sources: &Sources, faults: &mut Faults, notices
     paths_differ(raw, sources, faults);
     passwords_are_asked_for(raw, sources, faults);
     profiles_exist(raw, faults);
+    super::board::copies_can_be_made(raw, faults);
     entrances::all(raw, sources, faults, notices);
     issuers_differ(raw, faults);
     for (name, endpoint) in &raw.endpoints {

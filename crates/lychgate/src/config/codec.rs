@@ -208,7 +208,7 @@ pub(super) fn compiles(name: &str, endpoint: &Endpoint, places: &Places, faults:
 }
 
 /// Where `key` was written, or what it lies in: a template has one place for all its values.
-fn place_of(places: &Places, key: &str) -> Place {
+pub(super) fn place_of(places: &Places, key: &str) -> Place {
     let mut key = key;
     loop {
         match (places.get(key), key.rsplit_once('.')) {

@@ -43,7 +43,7 @@ They lie over the files and below `LYCHGATE__…`.
 | variable | stands for |
 |---|---|
 | `JWT_SECRET_KEY`, `SECRET_KEY`, `JWT_SECRET` | `tokens.secret`, with `signing = \"hs256\"`. Different values in two of them are a fault. |
-| `ACCESS_TOKEN_EXPIRE_MINUTES` | `tokens.lifetime`, in minutes |
+| `ACCESS_TOKEN_EXPIRE_MINUTES`, `JWT_EXPIRATION_HOURS` | `tokens.lifetime`, in minutes or in hours. Two that differ are a fault. |
 | `ALGORITHM` | nothing by itself: it must agree with `tokens.signing` |
 | `WS_PORT` | the port of `server.listen` |
 | `LOG_LEVEL` | `log.level` |

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lychgate_broker::RedisPresence;
 use lychgate_protocol::channel::ChannelName;
+use lychgate_service::admission::Door;
 use lychgate_service::codec::{Act, Codec};
 use lychgate_service::conversation::{Conversation, Parts, Recorder};
 use lychgate_service::naming;
@@ -13,6 +14,7 @@ use lychgate_service::policy::Naming as _;
 use lychgate_service::ports::broker::Broker;
 use lychgate_service::ports::clock::Clock;
 use lychgate_service::ports::messages::Messages;
+use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::ports::users::Users;
 use lychgate_service::presence::{Announce, BoardSettings, BoardSetup, Mirroring, Presence, State};
 use lychgate_service::principal::Principal;
@@ -39,6 +41,8 @@ pub(super) struct Ground {
 pub(super) struct Conversations {
     pub(super) by_endpoint: BTreeMap<String, Arc<Conversation>>,
     pub(super) presence: Arc<Presence>,
+    /// Where boards are copied to.
+    pub(super) copies: Vec<Arc<dyn Readiness>>,
 }
 
 /// Builds them all, and starts the writer of messages and the boards' clock.
@@ -46,7 +50,11 @@ pub(super) struct Conversations {
 /// # Errors
 ///
 /// All reasons why one cannot be built, a sentence each.
-pub(super) fn conversations(config: &Config, ground: &Ground) -> Result<Conversations, Vec<String>> {
+pub(super) fn conversations(
+    config: &Config,
+    ground: &Ground,
+    doors: &BTreeMap<String, Door>,
+) -> Result<Conversations, Vec<String>> {
     let mut faults = Vec::new();
     let publisher = Arc::new(Publisher::new(Arc::clone(&ground.broker), Arc::clone(&ground.clock)));
     let mut recorder = None;
@@ -85,18 +93,19 @@ pub(super) fn conversations(config: &Config, ground: &Ground) -> Result<Conversa
             messages: keeps.then(|| Arc::clone(&ground.messages)),
             recorder,
             users: Some(Arc::clone(&ground.users)),
+            policy: doors.get(name).map(|door| door.policy.clone()),
             application,
             frame_bytes_max: config.limits.queue_bytes_max / 2,
             keep: endpoint.settings.keep,
         };
         by_endpoint.insert(name.clone(), Arc::new(Conversation::new(codec, parts)));
     }
-    match presence(config, &by_endpoint) {
-        Ok(presence) if faults.is_empty() => {
+    match presence(config, &by_endpoint, &ground.clock) {
+        Ok((presence, copies)) if faults.is_empty() => {
             let presence = Arc::new(presence);
             let (boards, stop) = (Arc::clone(&presence), ground.stop.clone());
             ground.tasks.spawn(async move { boards.run(stop).await });
-            Ok(Conversations { by_endpoint, presence })
+            Ok(Conversations { by_endpoint, presence, copies })
         }
         Ok(_) => Err(faults),
         Err(fault) => {
@@ -107,7 +116,11 @@ pub(super) fn conversations(config: &Config, ground: &Ground) -> Result<Conversa
 }
 
 /// The boards, whose changes are told in the channels of the endpoints that show them.
-fn presence(config: &Config, conversations: &BTreeMap<String, Arc<Conversation>>) -> Result<Presence, String> {
+fn presence(
+    config: &Config,
+    conversations: &BTreeMap<String, Arc<Conversation>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Presence, Vec<Arc<dyn Readiness>>), String> {
     let mut shown_in: BTreeMap<String, Vec<(ChannelName, Arc<Conversation>)>> = BTreeMap::new();
     for (name, endpoint) in &config.endpoints {
         let (Some(board), Some(conversation)) = (&endpoint.settings.board, conversations.get(name)) else { continue };
@@ -124,11 +137,20 @@ fn presence(config: &Config, conversations: &BTreeMap<String, Arc<Conversation>>
             changes.iter().for_each(|change| conversation.announce(channel, change));
         }
     });
-    let setups = config.boards.iter().map(|(name, board)| setup(config, name, board)).collect::<Result<Vec<_>, _>>()?;
-    Presence::new(setups, &announce).map_err(|(name, fault)| format!("board.{name}: {fault}"))
+    let mut copies = Vec::new();
+    let setup = |(name, board): (&String, _)| setup(config, name, board, clock, &mut copies);
+    let setups = config.boards.iter().map(setup).collect::<Result<Vec<_>, _>>()?;
+    let presence = Presence::new(setups, &announce).map_err(|(name, fault)| format!("board.{name}: {fault}"))?;
+    Ok((presence, copies))
 }
 
-fn setup(config: &Config, name: &str, board: &config::BoardSettings) -> Result<BoardSetup, String> {
+fn setup(
+    config: &Config,
+    name: &str,
+    board: &config::BoardSettings,
+    clock: &Arc<dyn Clock>,
+    copies: &mut Vec<Arc<dyn Readiness>>,
+) -> Result<BoardSetup, String> {
     let states: Vec<State> = board.states.iter().map(|state| State::from(state.as_str())).collect();
     let otherwise = board.otherwise.as_deref().map(State::from).or_else(|| states.first().cloned()).unwrap_or_default();
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -144,7 +166,24 @@ fn setup(config: &Config, name: &str, board: &config::BoardSettings) -> Result<B
                 key.name(user, &Box::default()).unwrap_or_else(|| format!("unnamed:{}", user.id()))
             };
             let mirror = RedisPresence::new(url, &board.mirror_field).map_err(|fault| format!("redis.url: {fault}"))?;
-            Some(Mirroring { mirror: Arc::new(mirror), key: Arc::new(of_user), ttl: board.mirror_ttl })
+            let mirror = if board.mirror_value.is_some() { mirror.whole() } else { mirror };
+            let mirror = match &board.mirror_publish {
+                Some(channel) => mirror.publishing(channel),
+                None => mirror,
+            };
+            let form = board.copy_form().map_err(|faults| {
+                let faults = faults.iter().map(|(key, fault)| format!("board.{name}.{key}: {fault}"));
+                faults.collect::<Vec<_>>().join("\n")
+            })?;
+            let mirror = Arc::new(mirror);
+            copies.push(Arc::clone(&mirror) as Arc<dyn Readiness>);
+            Some(Mirroring {
+                mirror,
+                key: Arc::new(of_user),
+                form: Arc::new(form),
+                clock: Arc::clone(clock),
+                ttl: board.mirror_ttl,
+            })
         }
     };
     let settings = BoardSettings {

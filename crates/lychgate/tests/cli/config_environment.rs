@@ -35,6 +35,7 @@ fn a_variable_sets_what_its_name_says() {
         ("LYCHGATE__ENDPOINT__MY_ROOM__CODEC__ANSWER_PING", "true", "answer_ping = true  # $"),
         ("LYCHGATE__PROFILE__MINE__SLOW", "[4001, \"too slow\"]", "slow = [4001, \"too slow\"]  # $"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "5", "lifetime = \"5m\"  # $ACCESS_TOKEN_EXPIRE_MINUTES"),
+        ("JWT_EXPIRATION_HOURS", "5", "lifetime = \"5h\"  # $JWT_EXPIRATION_HOURS"),
         ("WS_PORT", "8083", "listen = \"127.0.0.1:8083\"  # $WS_PORT"),
         ("LOG_LEVEL", "WARNING", "level = \"warn\"  # $LOG_LEVEL"),
         ("LOG_LEVEL", "INFO", "level = \"info\"  # $LOG_LEVEL"),
@@ -75,6 +76,7 @@ fn a_variable_that_says_nothing_sensible_is_a_fault() {
             "0",
             "variable ACCESS_TOKEN_EXPIRE_MINUTES: tokens.lifetime: \"0m\" is outside the bounds",
         ),
+        ("JWT_EXPIRATION_HOURS", "a day", "variable JWT_EXPIRATION_HOURS: tokens.lifetime: this is not a value"),
         ("WS_PORT", "99999", "variable WS_PORT: server.listen: this is not a value"),
         ("LOG_LEVEL", "LOUD", "variable LOG_LEVEL: log.level: \"loud\" is not known here"),
     ];
@@ -93,6 +95,11 @@ fn two_names_of_one_setting_must_agree() {
     let (code, _, err) = printed(&[("ACCESS_TOKEN_EXPIRE_MINUTES", "5"), ("LYCHGATE__TOKENS__LIFETIME", "6m")]);
     assert_eq!(code, 2);
     assert!(err.contains("tokens.lifetime: it says 5m, and LYCHGATE__TOKENS__LIFETIME says something else"), "{err}");
+    let (code, _, err) = printed(&[("ACCESS_TOKEN_EXPIRE_MINUTES", "5"), ("JWT_EXPIRATION_HOURS", "24")]);
+    assert_eq!(code, 2);
+    assert!(err.contains("tokens.lifetime: it says 24h, and ACCESS_TOKEN_EXPIRE_MINUTES says something else"), "{err}");
+    let (code, ..) = printed(&[("ACCESS_TOKEN_EXPIRE_MINUTES", "1440"), ("JWT_EXPIRATION_HOURS", "24")]);
+    assert_eq!(code, 2, "however much they mean the same");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::harness::process::program;
 use crate::harness::wire::{self, FIN, PING, connect, frame, request};
 use crate::harness::{Server, Setup, Wire, token};
 
@@ -305,15 +304,4 @@ async fn or_the_same_device_is_replaced() {
     desk.say("{}").await;
     desk.hear().await;
     again.hear().await;
-}
-
-impl Setup {
-    /// Runs a command on this configuration, as an operator does beside the running server.
-    fn run(&self, words: &[&str]) {
-        let mut command = program();
-        command.args(words);
-        self.name_files(&mut command);
-        let output = command.output().expect("the program was built with the tests");
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
 }

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lychgate_service::ports::presence_mirror::{MirrorError, PresenceMirror};
+use lychgate_service::ports::clock::SystemClock;
+use lychgate_service::ports::presence_mirror::{Copied, MirrorError, PresenceMirror};
 use lychgate_service::presence::{
     Announce, BoardFault, BoardSettings, BoardSetup, Change, MirrorFigures, Mirroring, Presence, Seat, SharedBoard,
-    State,
+    Sight, State,
 };
 use lychgate_service::principal::Principal;
 use parking_lot::Mutex;
@@ -47,6 +48,8 @@ impl World {
         let mirroring = mirror.map(|mirror| Mirroring {
             mirror,
             key: Arc::new(|user: &Principal| format!("user:{}", user.id())),
+            form: Arc::default(),
+            clock: Arc::new(SystemClock),
             ttl: TTL,
         });
         let setup = BoardSetup { name: "people".into(), settings, mirroring };
@@ -131,7 +134,7 @@ impl Mirror {
 
 #[async_trait]
 impl PresenceMirror for Mirror {
-    async fn set(&self, key: &str, status: &str, ttl: Duration) -> Result<(), MirrorError> {
+    async fn set(&self, key: &str, copied: &Copied, ttl: Duration) -> Result<(), MirrorError> {
         self.tried.fetch_add(1, Ordering::Relaxed);
         self.happened.notify_waiters();
         // Others get their turn while a write is under way.
@@ -142,7 +145,7 @@ impl PresenceMirror for Mirror {
             Conduct::Silent => std::future::pending().await,
             Conduct::RefusesAnn if key == "user:ann" => Err(MirrorError::Refused("not this one".into())),
             Conduct::Writes | Conduct::RefusesAnn => {
-                self.states.lock().insert(key.into(), (status.into(), ttl));
+                self.states.lock().insert(key.into(), (copied.value.to_string(), ttl));
                 Ok(())
             }
         };
@@ -256,15 +259,14 @@ fn announcements_come_in_the_order_of_the_changes() {
             let (board, heard) = (&board, &heard);
             scope.spawn(move || {
                 for round in 0..2_000_usize {
-                    let seat = board.arrive(&user(["ann", "bob"][(thread + round) % 2])).unwrap();
-                    seat.set(["dnd", "away", "online"][round % 3]);
-                    board.with_list(|list| {
-                        let listed: BTreeMap<_, _> =
-                            list.map(|(user, state)| (user.id().to_owned(), state.clone())).collect();
+                    let seen = |sight: Sight<'_>| {
+                        let listed = sight.board.list().map(|(user, state)| (user.id().to_owned(), state.clone()));
                         let mut known = heard.lock().clone();
                         known.retain(|_, state| &**state != "offline");
-                        assert_eq!(listed, known);
-                    });
+                        assert_eq!(listed.collect::<BTreeMap<_, _>>(), known);
+                    };
+                    let seat = board.arrive_seeing(&user(["ann", "bob"][(thread + round) % 2]), seen).unwrap();
+                    seat.set(["dnd", "away", "online"][round % 3]);
                 }
             });
         }

@@ -128,6 +128,16 @@ impl Setup {
         self
     }
 
+    /// Runs another command, as an operator does.
+    pub(crate) fn run(&self, arguments: &[&str]) {
+        let mut command = program();
+        command.args(arguments);
+        self.name_files(&mut command);
+        let output = command.output().expect("the command ends");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {text}");
+    }
+
     /// Starts the process and waits for nothing.
     pub(crate) fn launch(&self) -> Process {
         let mut command = program();
