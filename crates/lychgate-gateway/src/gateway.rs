@@ -319,6 +319,9 @@ fn live(settings: &Settings) -> Live {
         if let Some(stream) = &converse.stream {
             live.streams.push((endpoint.name.clone(), stream.streams.clone()));
         }
+        if let Some(answers) = converse.conversation.answers() {
+            live.answers.push((endpoint.name.clone(), Arc::clone(answers)));
+        }
         if let Some(board) = &converse.board
             && !live.boards.iter().any(|(_, other)| Arc::ptr_eq(other, board))
         {

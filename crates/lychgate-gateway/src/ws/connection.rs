@@ -69,6 +69,7 @@ impl Connection {
             match self.speaker.socket().poll_wake(cx, self.speaker.has_finished(), is_busy) {
                 Poll::Ready(Wake::Cut) => break,
                 Poll::Ready(wake) => self.speaker.wake(wake),
+                Poll::Pending if is_busy && self.poll_overhear(cx).is_ready() => break,
                 Poll::Pending if is_busy => ready!(self.poll_work(cx)),
                 Poll::Pending if !self.speaker.socket().is_read_from() => return Poll::Pending,
                 Poll::Pending if self.speaker.must_hold_back() => return yield_now(cx),
@@ -93,6 +94,28 @@ impl Connection {
             self.speaker.heard();
             self.take(&mut buffer[..bytes]);
             Poll::Ready(bytes)
+        })
+    }
+
+    /// Reads ahead while an answer is told, as far as there is room, so that somebody who leaves is not answered for nothing.
+    /// Ready when the peer is gone.
+    fn poll_overhear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                let room = self.speaker.overhears().min(buffer.len());
+                if room == 0 {
+                    return Poll::Pending;
+                }
+                let mut unfilled = ReadBuf::new(&mut buffer[..room]);
+                if ready!(Pin::new(&mut self.reader).poll_read(cx, &mut unfilled)).is_err() {
+                    return Poll::Ready(());
+                }
+                let bytes = unfilled.filled().len();
+                if bytes == 0 {
+                    return Poll::Ready(());
+                }
+                self.speaker.park(&buffer[..bytes]);
+            }
         })
     }
 

@@ -12,6 +12,7 @@
 //! | [`connection`] | one task per socket: bytes in, frames |
 //! | [`speaker`] | what becomes of each frame |
 //! | [`standing`] | what an admitted connection holds |
+//! | `parked` | what a peer says meanwhile |
 //! | [`waiting`] | what takes its time, and how it goes on |
 //! | [`socket`] | the same socket from the writing side |
 //! | [`flush`] | what the hub has queued goes to the sockets |
@@ -27,6 +28,7 @@ pub mod credential;
 pub mod endpoint;
 pub mod flush;
 pub mod gate;
+mod parked;
 pub mod profile;
 pub mod seats;
 pub mod socket;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use lychgate_hub::{Drain, Session};
 use lychgate_protocol::json;
 use lychgate_protocol::ws::{CloseCode, Event as Frame, Violation, encode};
@@ -21,7 +22,7 @@ use crate::ws::socket::{Socket, Wake};
 use crate::ws::standing::Standing;
 use crate::ws::sweep;
 use crate::ws::table::Entry;
-use crate::ws::waiting::{Done, Waiting};
+use crate::ws::waiting::{Done, UnderWay, Waiting};
 
 /// Refused messages of one connection that are answered before it is closed, and how fast that allowance grows back.
 const REFUSED_MESSAGES_BURST: u32 = 100;
@@ -134,15 +135,39 @@ impl Speaker {
     /// Keeps what was read behind the message that has to be waited for.
     pub fn park(&mut self, bytes: &[u8]) {
         if let Some(waiting) = &mut self.waiting {
-            waiting.parked.extend_from_slice(bytes);
+            waiting.parked.push(bytes);
+        }
+    }
+
+    /// How many bytes may be read while an answer is told: 0 where nobody is told one, or enough has been read.
+    #[must_use]
+    pub fn overhears(&self) -> usize {
+        match self.waiting.as_deref() {
+            Some(Waiting { work: UnderWay::Telling(_), parked }) => parked.room(),
+            _ => 0,
         }
     }
 
     /// Ready with what was read meanwhile, once what was under way is done.
+    ///
+    /// An answer is over as well when nobody will read it: the peer has said goodbye, or is told it.
     pub fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
         let Some(waiting) = &mut self.waiting else { return Poll::Ready(Vec::new()) };
-        let done = ready!(waiting.work.as_mut().poll(cx));
-        let parked = std::mem::take(&mut waiting.parked);
+        let done = match &mut waiting.work {
+            UnderWay::Work(work) => ready!(work.as_mut().poll(cx)),
+            UnderWay::Telling(_) if self.socket.is_closing() || waiting.parked.says_goodbye() => Done::Said(Vec::new()),
+            UnderWay::Telling(payloads) => match ready!(payloads.poll_next_unpin(cx)) {
+                Some(payload) => {
+                    encode::text(&payload, &mut self.answers);
+                    self.answer();
+                    // A source that has much ready lets the sockets be written in between.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                None => Done::Said(Vec::new()),
+            },
+        };
+        let parked = waiting.parked.take();
         self.waiting = None;
         self.socket.listens(self.gate.ticker.now_ms());
         self.go_on(done);
@@ -238,6 +263,7 @@ impl Speaker {
                 }
             }
             Then::Cancel => self.close(Event::Completed),
+            Then::Tell(payloads) => self.tell(payloads),
             Then::Wait(work) => self.wait_for(Box::pin(async move { Done::Said(work.await) })),
         }
     }

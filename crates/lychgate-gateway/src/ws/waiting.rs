@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use lychgate_protocol::ws::encode;
 use lychgate_service::admission::{Credential, Refused};
 use lychgate_service::conversation::{Conversation, Told};
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 use crate::settings::{Behaviour, Converse, CredentialSource, Streaming};
 use crate::ws::admit::{self, Caller, Outcome};
 use crate::ws::credential::Found;
+use crate::ws::parked::Parked;
 use crate::ws::profile::Event;
 use crate::ws::speaker::{Frames, Speaker};
 use crate::ws::standing::Extras;
@@ -42,11 +44,19 @@ pub(super) enum Done {
     Said(Vec<Bytes>),
 }
 
-/// A connection reads no further while this is under way.
+/// A connection acts on nothing more while this is under way.
 pub struct Waiting {
-    pub(super) work: Work,
+    pub(super) work: UnderWay,
     /// What was read behind the message that began it.
-    pub(super) parked: Vec<u8>,
+    pub(super) parked: Parked,
+}
+
+/// What is under way.
+pub(super) enum UnderWay {
+    /// One thing, and then it is done.
+    Work(Work),
+    /// An answer to this connection alone, piece by piece.
+    Telling(BoxStream<'static, Bytes>),
 }
 
 /// How often in a row a right may be asked for again in vain before the connection ends.
@@ -55,7 +65,13 @@ const ASKED_IN_VAIN_MAX: u8 = 3;
 impl Speaker {
     pub(super) fn wait_for(&mut self, work: Work) {
         self.socket.stops_listening();
-        self.waiting = Some(Box::new(Waiting { work, parked: Vec::new() }));
+        self.waiting = Some(Box::new(Waiting { work: UnderWay::Work(work), parked: Parked::default() }));
+    }
+
+    /// Tells this connection an answer, and acts on what it says meanwhile when that is over.
+    pub(super) fn tell(&mut self, payloads: BoxStream<'static, Bytes>) {
+        self.socket.stops_listening();
+        self.waiting = Some(Box::new(Waiting { work: UnderWay::Telling(payloads), parked: Parked::default() }));
     }
 
     /// Goes on with what came of it, unless the connection has begun to close meanwhile.

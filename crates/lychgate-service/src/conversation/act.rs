@@ -40,6 +40,7 @@ impl Conversation {
                 let _ = self.say(rule, &inbound, voice, out);
                 Then::Cancel
             }
+            Act::Ask(question) => self.ask(question, rule, &inbound, voice, out),
             Act::Store => Then::Wait(Box::pin(self.later(rule, &inbound, voice).store())),
             Act::React(_) | Act::Unreact(_) => {
                 let adds = matches!(rule.act(), Act::React(_));
@@ -63,7 +64,7 @@ impl Conversation {
         }
     }
 
-    fn say(&self, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
+    pub(super) fn say(&self, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
         self.say_in(rule, &self.scope(voice).inbound(inbound), voice, out)
     }
 
@@ -77,12 +78,12 @@ impl Conversation {
         Then::Done
     }
 
-    fn bad_shape(&self, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
+    pub(super) fn bad_shape(&self, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
         self.error(voice, "The message does not say what it is about.", "bad_shape", out);
         Then::Refused { code: "bad_shape", closes: false }
     }
 
-    fn later(self: &Arc<Self>, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>) -> Later {
+    pub(super) fn later(self: &Arc<Self>, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>) -> Later {
         Later {
             conversation: Arc::clone(self),
             kind: rule.kind().into(),
@@ -90,7 +91,7 @@ impl Conversation {
             permit: voice.permit.clone(),
             session: voice.session,
             connection: voice.connection.into(),
-            answers: Answers::default(),
+            answers: Replies::default(),
         }
     }
 }
@@ -103,14 +104,14 @@ pub(super) struct Later {
     pub(super) permit: Permit,
     pub(super) session: lychgate_hub::SessionId,
     pub(super) connection: Box<str>,
-    pub(super) answers: Answers,
+    pub(super) answers: Replies,
 }
 
 /// What the speaker is told in the end.
 #[derive(Default)]
-pub(super) struct Answers(pub(super) Vec<Bytes>);
+pub(super) struct Replies(pub(super) Vec<Bytes>);
 
-impl Outlet for Answers {
+impl Outlet for Replies {
     fn answer(&mut self, payload: &[u8]) {
         self.0.push(Bytes::copy_from_slice(payload));
     }
@@ -208,7 +209,7 @@ impl Later {
 impl Rule {
     /// Whether others hear of it, or something is kept for them.
     pub(super) fn speaks_to_others(&self) -> bool {
-        let acts = matches!(self.act(), Act::Store | Act::React(_) | Act::Unreact(_) | Act::Forward(_));
+        let acts = matches!(self.act(), Act::Store | Act::React(_) | Act::Unreact(_) | Act::Forward(_) | Act::Ask(_));
         acts || (self.send().is_some() && !matches!(self.to(), To::Sender))
     }
 }
