@@ -11,6 +11,7 @@ mod harness;
 mod broadcast;
 mod broadcast_options;
 mod credentials;
+mod echo;
 mod handshake;
 mod lifecycle;
 mod limits;
