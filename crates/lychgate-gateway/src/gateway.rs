@@ -144,7 +144,10 @@ impl Gateway {
         let operations = operations::router(Arc::new(Operations {
             metrics: Arc::clone(&metrics),
             drain,
-            live: live(&settings),
+            live: Live {
+                tasks: vec![("connection", tracker.clone()), ("background", background.clone())],
+                ..live(&settings)
+            },
             readiness: dependencies.readiness,
             not_ready: not_ready.clone(),
         }));

@@ -16,6 +16,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio_util::task::TaskTracker;
 
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,7 @@ metrics! {
     BOARD_DEVICES = "lychgate_board_devices", Gauge, ["board"], "Devices that count on a board";
     MIRROR_WRITES = "lychgate_mirror_writes", Counter, ["board", "outcome"], "States written to the copy of a board, by outcome: `ok`, `failed` (and tried again), `refused` or `dropped`";
     MIRROR_WAITING = "lychgate_mirror_waiting", Gauge, ["board"], "Users whose newest state is not in the copy yet";
+    TASKS = "lychgate_tasks", Gauge, ["kind"], "Tasks that have not ended: one for each connection, of HTTP and of a WebSocket (`connection`), and what runs beside them, such as texts and the answer to this request (`background`)";
     HUB_SESSIONS = "lychgate_hub_sessions", Gauge, [], "Sessions in the hub, those that are closing too";
     HUB_CHANNELS = "lychgate_hub_channels", Gauge, [], "Channels with at least one subscriber";
     HUB_SUBSCRIPTIONS = "lychgate_hub_subscriptions", Gauge, [], "Subscriptions";
@@ -271,7 +273,7 @@ impl Metrics {
     }
 }
 
-/// What keeps count of itself: the streams and the answers of each endpoint, and each board.
+/// What keeps count of itself: the streams and the answers of each endpoint, each board, and tasks.
 #[derive(Default)]
 pub struct Live {
     /// By the endpoint's name.
@@ -280,6 +282,8 @@ pub struct Live {
     pub answers: Vec<(String, Arc<Answers>)>,
     /// By the board's name.
     pub boards: Vec<(String, Arc<SharedBoard>)>,
+    /// By what kind of tasks they are the parent of.
+    pub tasks: Vec<(&'static str, TaskTracker)>,
 }
 
 impl Live {
@@ -302,6 +306,8 @@ impl Live {
             ends.map(|(end, count)| (format!("{endpoint},{}", label("end", end)), count))
         });
         write_family(out, &ANSWERS, &ends.collect::<Vec<_>>());
+        let tasks = self.tasks.iter().map(|(kind, tracker)| (label("kind", kind), tracker.len() as u64));
+        write_family(out, &TASKS, &tasks.collect::<Vec<_>>());
         let figures: Vec<_> = self.boards.iter().map(|(name, board)| (label("board", name), board.figures())).collect();
         let of = |pick: fn((usize, usize)) -> usize| -> Vec<(String, u64)> {
             figures.iter().map(|(label, both)| (label.clone(), pick(*both) as u64)).collect()

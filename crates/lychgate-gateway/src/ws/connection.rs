@@ -114,7 +114,9 @@ impl Connection {
                 if bytes == 0 {
                     return Poll::Ready(());
                 }
+                self.speaker.heard();
                 self.speaker.park(&buffer[..bytes]);
+                self.speaker.answer();
             }
         })
     }

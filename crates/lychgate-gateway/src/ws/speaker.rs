@@ -134,18 +134,22 @@ impl Speaker {
 
     /// Keeps what was read behind the message that has to be waited for.
     pub fn park(&mut self, bytes: &[u8]) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.parked.push(bytes);
+        let Some(waiting) = &mut self.waiting else { return };
+        waiting.parked.push(bytes);
+        for payload in waiting.parked.take_pings() {
+            self.ping(&payload);
         }
     }
 
     /// How many bytes may be read while an answer is told: 0 where nobody is told one, or enough has been read.
     #[must_use]
     pub fn overhears(&self) -> usize {
-        match self.waiting.as_deref() {
-            Some(Waiting { work: UnderWay::Telling(_), parked }) => parked.room(),
-            _ => 0,
+        let Some(Waiting { work: UnderWay::Telling(_), parked }) = self.waiting.as_deref() else { return 0 };
+        let room = parked.room();
+        if room == 0 {
+            self.socket.stops_listening();
         }
+        room
     }
 
     /// Ready with what was read meanwhile, once what was under way is done.

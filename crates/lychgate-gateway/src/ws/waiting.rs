@@ -69,9 +69,10 @@ impl Speaker {
     }
 
     /// Tells this connection an answer, and acts on what it says meanwhile when that is over.
+    ///
+    /// It is still listened to, so its silence still says something.
     pub(super) fn tell(&mut self, payloads: BoxStream<'static, Bytes>) {
-        self.socket.stops_listening();
-        self.waiting = Some(Box::new(Waiting { work: UnderWay::Telling(payloads), parked: Parked::default() }));
+        self.waiting = Some(Box::new(Waiting { work: UnderWay::Telling(payloads), parked: Parked::without_pings() }));
     }
 
     /// Goes on with what came of it, unless the connection has begun to close meanwhile.

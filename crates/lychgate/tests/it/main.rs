@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod abrupt;
 mod broadcast;
 mod broadcast_options;
 mod credentials;

@@ -1,13 +1,15 @@
 //! How an answer of the chat ends when it does not end well: the model fails, the asker leaves, the server is full.
 
+use serde_json::Value;
+use socket2::SockRef;
+use tokio::io::AsyncWriteExt as _;
+
 use super::chat::{complete, error, question, word};
 use super::{Echo, echo, echo_over, told, with_token};
 use crate::harness::Wire;
 use crate::harness::token::{now, own_until};
 use crate::harness::wait::until;
-use crate::harness::wire::{FIN, TEXT, close, frame};
-use socket2::SockRef;
-use tokio::io::AsyncWriteExt as _;
+use crate::harness::wire::{FIN, PING, PONG, TEXT, close, frame};
 
 const CUT: &str = "The answer could not be completed.";
 
@@ -187,4 +189,46 @@ async fn what_is_said_during_an_answer_is_bounded_and_nobody_is_closed_for_it() 
         assert_eq!(ann.hear().await, error("Unsupported message type: sing"), "{n}");
     }
     ann.entered().await;
+}
+
+#[tokio::test]
+async fn a_peer_is_pinged_and_answered_by_pongs_while_it_is_told_an_answer() {
+    let quick = "[limits]\nping_interval = \"300ms\"\npong_timeout = \"300ms\"\n";
+    let echo = echo_over(quick).await;
+    // One that asks, and is silent ever after, has gone as far as anybody can tell.
+    let mut silent = echo.talk("1").await;
+    silent.say(&question("first")).await;
+    echo.model.asked().await.is_dropped().await;
+    left(&echo, 0, 0).await;
+    assert_eq!(echo.counted("lychgate_closes_total", &[("event", "no_pong")]).await, 1);
+    // One that shows life stays, and hears that the server lives.
+    let mut ann = echo.talk("1").await;
+    ann.say(&question("second")).await;
+    let mut asked = echo.model.asked().await;
+    let mut pongs = 0;
+    while pongs < 20 {
+        ann.write(&frame(FIN | PING, b"there?")).await;
+        loop {
+            let heard = ann.frame().await;
+            match heard.opcode {
+                PING => ann.write(&frame(FIN | PONG, &heard.payload)).await,
+                PONG => {
+                    assert_eq!(heard.payload, b"there?");
+                    pongs += 1;
+                    break;
+                }
+                _ => panic!("neither a ping nor a pong: {}", heard.show()),
+            }
+        }
+    }
+    asked.says(&["yes"]).await;
+    asked.ends().await;
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        let heard = ann.frame().await;
+        if heard.opcode == TEXT {
+            said.push(serde_json::from_slice::<Value>(&heard.payload).expect("JSON"));
+        }
+    }
+    assert_eq!(said, [word("yes"), complete()]);
 }
