@@ -1,6 +1,6 @@
-//! What takes its time: showing a credential, entering with a history, asking again, being stored.
+//! What takes its time: showing a credential, entering with a history, asking again, being stored, being answered.
 //!
-//! **Invariant:** a connection has one such thing under way at most, and reads nothing meanwhile,
+//! **Invariant:** a connection has one such thing under way at most, and acts on nothing it says meanwhile,
 //! so what it said later cannot overtake.
 
 use std::pin::Pin;

@@ -115,7 +115,7 @@ async fn an_asker_who_is_gone_stops_the_model() {
                     kept = Some(ann);
                 }
             }
-            asked.is_dropped().await;
+            asked.hung_up().await;
             cancelled += if how == "close frame behind more" { 2 } else { 1 };
             if let Some(mut ann) = kept
                 && how.starts_with("close")
@@ -147,7 +147,7 @@ async fn a_token_that_runs_out_stops_the_model_and_ends_the_socket() {
     asked.says(&["hm"]).await;
     assert_eq!(ann.hear().await, word("hm"));
     assert_eq!(ann.closed_politely().await, told(4001, "Invalid or expired token"));
-    asked.is_dropped().await;
+    asked.hung_up().await;
     left(&echo, 0, 0).await;
 }
 
@@ -161,7 +161,7 @@ async fn answers_have_a_limit_and_give_their_places_back() {
     bob.say(&question("second")).await;
     assert_eq!(bob.hear().await, error("Too many questions are being answered. Try again."));
     drop(ann);
-    first.is_dropped().await;
+    first.hung_up().await;
     left(&echo, 0, 1).await;
     bob.say(&question("second, again")).await;
     let mut second = echo.model.asked().await;
@@ -198,7 +198,7 @@ async fn a_peer_is_pinged_and_answered_by_pongs_while_it_is_told_an_answer() {
     // One that asks, and is silent ever after, has gone as far as anybody can tell.
     let mut silent = echo.talk("1").await;
     silent.say(&question("first")).await;
-    echo.model.asked().await.is_dropped().await;
+    echo.model.asked().await.hung_up().await;
     left(&echo, 0, 0).await;
     assert_eq!(echo.counted("lychgate_closes_total", &[("event", "no_pong")]).await, 1);
     // One that shows life stays, and hears that the server lives.

@@ -99,5 +99,5 @@ async fn a_model_that_nobody_reaches_and_one_that_takes_too_long() {
         })
     );
     assert_eq!(end.1, failed());
-    asked.is_dropped().await;
+    asked.hung_up().await;
 }

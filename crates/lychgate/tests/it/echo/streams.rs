@@ -98,14 +98,14 @@ async fn when_nobody_comes_back_the_model_is_told_to_stop() {
     asked.says(&["in vain"]).await;
     assert_eq!(piece(&mut ann).await, "in vain");
     drop(ann);
-    asked.is_dropped().await;
+    asked.hung_up().await;
     runs(&echo, 0).await;
     assert_eq!(echo.counted("lychgate_streams_total", &[("end", "cancelled")]).await, 1);
     // The next one who comes begins anew; so does somebody who leaves before the model has said anything.
     let ann = echo.open(ENTRY, "1").await;
     let silent = echo.model.asked().await;
     drop(ann);
-    silent.is_dropped().await;
+    silent.hung_up().await;
     runs(&echo, 0).await;
     let mut ann = echo.open(ENTRY, "1").await;
     let mut asked = echo.model.asked().await;

@@ -86,7 +86,7 @@ impl Asked {
     }
 
     /// Waits until the one who asked has hung up.
-    pub(crate) async fn is_dropped(mut self) {
+    pub(crate) async fn hung_up(mut self) {
         let mut byte = [0];
         // A reset is as good as an end.
         let read = within("the end of the request", self.stream.read(&mut byte)).await;
