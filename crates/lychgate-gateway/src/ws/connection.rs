@@ -1,7 +1,7 @@
 //! The life of one WebSocket: bytes in, frames, commands.
 //!
 //! One task per connection. It reads, decodes and acts; what it causes to be sent goes through the session's outbox in
-//! the hub and is written by the flusher. Where something has to be waited for, it reads no further until that is done.
+//! the hub and is written by the flusher. Where something has to be waited for, it acts on nothing more until that is done.
 //!
 //! **Invariant:** while a connection is idle it holds no buffer: bytes are read into one buffer that all connections of
 //! a thread share, and only the unfinished part of a message is kept, by the decoder.

@@ -4,10 +4,8 @@
 //! session; nothing of the connection stays behind.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use lychgate_hub::{Drain, Session};
 use lychgate_protocol::json;
 use lychgate_protocol::ws::{CloseCode, Event as Frame, Violation, encode};
@@ -22,7 +20,7 @@ use crate::ws::socket::{Socket, Wake};
 use crate::ws::standing::Standing;
 use crate::ws::sweep;
 use crate::ws::table::Entry;
-use crate::ws::waiting::{Done, UnderWay, Waiting};
+use crate::ws::waiting::{Done, Waiting};
 
 /// Refused messages of one connection that are answered before it is closed, and how fast that allowance grows back.
 const REFUSED_MESSAGES_BURST: u32 = 100;
@@ -132,53 +130,6 @@ impl Speaker {
         std::mem::take(&mut self.answers)
     }
 
-    /// Keeps what was read behind the message that has to be waited for.
-    pub fn park(&mut self, bytes: &[u8]) {
-        let Some(waiting) = &mut self.waiting else { return };
-        waiting.parked.push(bytes);
-        for payload in waiting.parked.take_pings() {
-            self.ping(&payload);
-        }
-    }
-
-    /// How many bytes may be read while an answer is told: 0 where nobody is told one, or enough has been read.
-    #[must_use]
-    pub fn overhears(&self) -> usize {
-        let Some(Waiting { work: UnderWay::Telling(_), parked }) = self.waiting.as_deref() else { return 0 };
-        let room = parked.room();
-        if room == 0 {
-            self.socket.stops_listening();
-        }
-        room
-    }
-
-    /// Ready with what was read meanwhile, once what was under way is done.
-    ///
-    /// An answer is over as well when nobody will read it: the peer has said goodbye, or is told it.
-    pub fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
-        let Some(waiting) = &mut self.waiting else { return Poll::Ready(Vec::new()) };
-        let done = match &mut waiting.work {
-            UnderWay::Work(work) => ready!(work.as_mut().poll(cx)),
-            UnderWay::Telling(_) if self.socket.is_closing() || waiting.parked.says_goodbye() => Done::Said(Vec::new()),
-            UnderWay::Telling(payloads) => match ready!(payloads.poll_next_unpin(cx)) {
-                Some(payload) => {
-                    encode::text(&payload, &mut self.answers);
-                    self.answer();
-                    // A source that has much ready lets the sockets be written in between.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                None => Done::Said(Vec::new()),
-            },
-        };
-        let parked = waiting.parked.take();
-        self.waiting = None;
-        self.socket.listens(self.gate.ticker.now_ms());
-        self.go_on(done);
-        // Going on may have begun something else, and then these bytes wait for that.
-        Poll::Ready(parked)
-    }
-
     /// Does what the socket's own side asks for.
     pub fn wake(&mut self, wake: Wake) {
         match wake {
@@ -272,7 +223,7 @@ impl Speaker {
         }
     }
 
-    fn ping(&mut self, payload: &[u8]) {
+    pub(super) fn ping(&mut self, payload: &[u8]) {
         if self.pings.take(self.gate.limits.ping_rate, self.now_ms).is_err() {
             self.socket.endpoint().metrics.message_refused("ping_rate");
             return self.close(Event::Rate);

@@ -2,7 +2,7 @@
 //!
 //! The codec decides what a frame comes to; here it is done. What can be done at once is done at once, so that a
 //! socket's messages keep their order without a queue; what needs a store or the application comes back as work to
-//! wait for, and the connection reads no further until it is done.
+//! wait for, and the connection acts on nothing more until it is done.
 //!
 //! **Invariant:** what is to be kept is published only once it is kept, and in the order in which it was kept.
 //!

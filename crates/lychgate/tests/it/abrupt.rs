@@ -64,7 +64,7 @@ async fn clients_that_end_at_any_point_leave_nothing_behind() {
     let count: u64 = ended.iter().map(|(_, ended)| ended).sum();
     let kept: usize = ended.iter().map(|(kept, _)| kept.len()).sum();
     println!("{count} clients ended, {kept} of them only stopped");
-    assert!(count >= seconds * 10, "{count} clients in {seconds} s say little");
+    assert!(count > CLIENTS, "{count} clients say little");
     assert!(kept > 0, "nobody just stopped");
     let after = settled(&world, "what clients have left behind").await;
     assert_eq!(after.left, before.left);

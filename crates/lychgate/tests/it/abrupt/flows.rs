@@ -95,7 +95,7 @@ pub(super) fn all(world: &World) -> Vec<Flow> {
         flow(
             "forward without an answer",
             then(
-                upgraded("/forward", "bob"),
+                upgraded("/silence", "bob"),
                 vec![says(json!({ "type": "tell", "text": "1000" })), Step::Until("cannot be reached"), leaves()],
             ),
         ),

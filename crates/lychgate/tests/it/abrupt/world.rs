@@ -22,8 +22,8 @@ connections_per_address = 100000
 connects_per_second_per_address = 100000
 connects_burst_per_address = 100000
 handshake_timeout = "2s"
-ping_interval = "3s"
-pong_timeout = "2s"
+ping_interval = "4s"
+pong_timeout = "4s"
 close_timeout = "2s"
 no_progress_timeout = "2s"
 
@@ -98,6 +98,17 @@ act = "forward"
 body = { prompt = "{in.text|int}" }
 reply = "{answer}"
 
+# One that does not answer is not called for a while, so it is another one.
+[endpoint.silence]
+path = "/silence"
+channel = "silence:{user.id}"
+forward = "silence"
+
+[endpoint.silence.codec.in.tell]
+act = "forward"
+body = { prompt = 1000 }
+reply = "{answer}"
+
 [endpoint.first]
 path = "/first"
 channel = "first"
@@ -129,15 +140,17 @@ impl World {
     pub(super) async fn start() -> Self {
         let (asked, called) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let (model, application) = (bind().await, bind().await);
+        let (model, listener) = (bind().await, bind().await);
+        let application = listener.local_addr().expect("it listens");
         let sources = format!(
-            "[source.model]\nurl = \"http://{}/\"\n[source.application]\nurl = \"http://{}/\"\nsecret = \"{SECRET}\"\ntimeout = \"1s\"\n",
-            model.local_addr().expect("it listens"),
-            application.local_addr().expect("it listens")
+            "[source.model]\nurl = \"http://{}/\"\n\
+             [source.application]\nurl = \"http://{application}/\"\nsecret = \"{SECRET}\"\ntimeout = \"20s\"\n\
+             [source.silence]\nurl = \"http://{application}/\"\nsecret = \"{SECRET}\"\ntimeout = \"1s\"\n",
+            model.local_addr().expect("it listens")
         );
         let mut behind = JoinSet::new();
         behind.spawn(serve(model, Arc::clone(&asked), true));
-        behind.spawn(serve(application, Arc::clone(&called), false));
+        behind.spawn(serve(listener, Arc::clone(&called), false));
         let setup = Setup::of(CONFIG).over(&sources).over("[log]\nlevel = \"warn\"\n");
         let server = setup.user("ann", PASSWORD).over("[log]\nlevel = \"info\"\n").start().await;
         let mut world = Self { server: Arc::new(server), asked, called, idle: (0, 0), _behind: Arc::new(behind) };
