@@ -8,6 +8,7 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(CARGO_TARGET_DIR)/tools/bin:$(PATH)
 FUZZ_SECONDS ?= 60
+ABRUPT_SECONDS ?= 60
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +22,7 @@ run: ## build and serve on port 8000 with a demo user
 
 test: ## run every test: Rust's own, then other people's clients against the real program
 	@scripts/setup compiler interop servers
-	cargo test --workspace --no-fail-fast
+	LYCHGATE_ABRUPT_SECONDS=$(ABRUPT_SECONDS) cargo test --workspace --no-fail-fast
 	cargo build --workspace
 	.venv/bin/pytest tests/interop
 

@@ -146,7 +146,10 @@ impl Gateway {
         let operations = operations::router(Arc::new(Operations {
             metrics: Arc::clone(&metrics),
             drain,
-            live: live(&settings),
+            live: Live {
+                tasks: vec![("connection", tracker.clone()), ("background", background.clone())],
+                ..live(&settings)
+            },
             readiness: dependencies.readiness,
             copies: dependencies.copies,
             not_ready: not_ready.clone(),
@@ -321,6 +324,9 @@ fn live(settings: &Settings) -> Live {
         let Behaviour::Converse(converse) = &endpoint.behaviour else { continue };
         if let Some(stream) = &converse.stream {
             live.streams.push((endpoint.name.clone(), stream.streams.clone()));
+        }
+        if let Some(answers) = converse.conversation.answers() {
+            live.answers.push((endpoint.name.clone(), Arc::clone(answers)));
         }
         if let Some(board) = &converse.board
             && !live.boards.iter().any(|(_, other)| Arc::ptr_eq(other, board))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use lychgate_hub::Drain;
+use lychgate_service::conversation::Answers;
 use lychgate_service::presence::SharedBoard;
 use lychgate_service::streams::Streams;
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -15,6 +16,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio_util::task::TaskTracker;
 
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +64,13 @@ metrics! {
     PROTOCOL_ERRORS = "lychgate_protocol_errors", Counter, ["endpoint"], "Connections closed because their bytes were no valid WebSocket frames";
     STREAM_RUNS = "lychgate_stream_runs", Gauge, ["endpoint"], "Texts that are being streamed, or kept for those who come late";
     STREAMS = "lychgate_streams", Counter, ["endpoint", "end"], "Texts that were streamed, by their end: `completed`, `failed` or `cancelled`";
+    ANSWER_RUNS = "lychgate_answer_runs", Gauge, ["endpoint"], "Answers that a source of text is giving to one connection (`act = \"ask\"`)";
+    ANSWERS = "lychgate_answers", Counter, ["endpoint", "end"], "Such answers by their end: `completed`, `failed`, or `cancelled` since the one who asked was gone";
     BOARD_USERS = "lychgate_board_users", Gauge, ["board"], "Users who are on a board";
     BOARD_DEVICES = "lychgate_board_devices", Gauge, ["board"], "Devices that count on a board";
     MIRROR_WRITES = "lychgate_mirror_writes", Counter, ["board", "outcome"], "States written to the copy of a board, by outcome: `ok`, `failed` (and tried again), `refused` or `dropped`";
     MIRROR_WAITING = "lychgate_mirror_waiting", Gauge, ["board"], "Users whose newest state is not in the copy yet";
+    TASKS = "lychgate_tasks", Gauge, ["kind"], "Tasks that have not ended: one for each connection, of HTTP and of a WebSocket (`connection`), and what runs beside them, such as texts and the answer to this request (`background`)";
     HUB_SESSIONS = "lychgate_hub_sessions", Gauge, [], "Sessions in the hub, those that are closing too";
     HUB_CHANNELS = "lychgate_hub_channels", Gauge, [], "Channels with at least one subscriber";
     HUB_SUBSCRIPTIONS = "lychgate_hub_subscriptions", Gauge, [], "Subscriptions";
@@ -268,13 +273,17 @@ impl Metrics {
     }
 }
 
-/// What keeps count of itself: the streams of each endpoint, and each board.
+/// What keeps count of itself: the streams and the answers of each endpoint, each board, and tasks.
 #[derive(Default)]
 pub struct Live {
     /// By the endpoint's name.
     pub streams: Vec<(String, Streams)>,
+    /// By the endpoint's name.
+    pub answers: Vec<(String, Arc<Answers>)>,
     /// By the board's name.
     pub boards: Vec<(String, Arc<SharedBoard>)>,
+    /// By what kind of tasks they are the parent of.
+    pub tasks: Vec<(&'static str, TaskTracker)>,
 }
 
 impl Live {
@@ -288,6 +297,17 @@ impl Live {
             ends.map(|(end, count)| (format!("{},{}", label("endpoint", name), label("end", end)), count))
         });
         write_family(out, &STREAMS, &ends.collect::<Vec<_>>());
+        let answers: Vec<_> =
+            self.answers.iter().map(|(name, answers)| (label("endpoint", name), answers.counts())).collect();
+        let runs = answers.iter().map(|(label, counts)| (label.clone(), counts.running));
+        write_family(out, &ANSWER_RUNS, &runs.collect::<Vec<_>>());
+        let ends = answers.iter().flat_map(|(endpoint, counts)| {
+            let ends = [("completed", counts.completed), ("failed", counts.failed), ("cancelled", counts.cancelled)];
+            ends.map(|(end, count)| (format!("{endpoint},{}", label("end", end)), count))
+        });
+        write_family(out, &ANSWERS, &ends.collect::<Vec<_>>());
+        let tasks = self.tasks.iter().map(|(kind, tracker)| (label("kind", kind), tracker.len() as u64));
+        write_family(out, &TASKS, &tasks.collect::<Vec<_>>());
         let figures: Vec<_> = self.boards.iter().map(|(name, board)| (label("board", name), board.figures())).collect();
         let of = |pick: fn((usize, usize)) -> usize| -> Vec<(String, u64)> {
             figures.iter().map(|(label, both)| (label.clone(), pick(*both) as u64)).collect()

@@ -81,6 +81,7 @@ impl Refused {
         match self {
             Self::Credential(refusal) => refusal.code(),
             Self::Unidentified(Unidentified::Required) => "required",
+            Self::Unidentified(Unidentified::NoId) => "subject",
             Self::Unidentified(Unidentified::NoUser) => "user",
             Self::Unidentified(Unidentified::Inactive) => "inactive",
             Self::Unidentified(Unidentified::Mismatch) => "mismatch",

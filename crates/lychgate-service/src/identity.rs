@@ -10,10 +10,13 @@ use crate::ports::directory::{Directory, SubjectKind};
 use crate::ports::rights::{Parameter, RightsError};
 use crate::principal::Principal;
 use crate::proof::Proof;
+use crate::target::Kind;
 
 /// How an endpoint knows people.
 #[derive(Clone, Default)]
 pub struct IdentityRule {
+    /// What the subject of a token has to look like, if that is said.
+    pub subject_kind: Option<Kind>,
     /// The look-up that every connection costs; none, if the token's word is enough.
     pub lookup: Option<Lookup>,
     /// What visitors without a token are called, if they may come in.
@@ -50,6 +53,9 @@ pub enum Unidentified {
     /// There is no token, and this path is not the visitors'.
     #[error("the path is not open to anonymous visitors")]
     Required,
+    /// What the token calls its user cannot be anybody's id here.
+    #[error("the token's subject cannot be an id here")]
+    NoId,
     /// The token's user does not exist.
     #[error("the token's user does not exist")]
     NoUser,
@@ -69,12 +75,15 @@ impl IdentityRule {
     ///
     /// # Errors
     ///
-    /// [`Unidentified`]: no such user, a disabled one, or nobody to ask.
+    /// [`Unidentified`]: nobody's id, no such user, a disabled one, or nobody to ask.
     ///
     /// # Cancel safety
     ///
     /// A dropped call did nothing.
     pub async fn identify(&self, proof: &Proof) -> Result<Principal, Unidentified> {
+        if self.subject_kind.is_some_and(|kind| !kind.fits(&proof.subject)) {
+            return Err(Unidentified::NoId);
+        }
         let by_token = || Principal::from_verified_subject(&proof.subject, proof.name.as_deref());
         let Some(lookup) = &self.lookup else { return Ok(by_token()) };
         match lookup.directory.find(&proof.subject, lookup.subject).await {

@@ -200,6 +200,12 @@ impl fmt::Display for Slot {
 }
 
 impl Kind {
+    /// Whether `value` is of this kind.
+    #[must_use]
+    pub fn fits(self, value: &str) -> bool {
+        self.read(value).is_some()
+    }
+
     fn read(self, value: &str) -> Option<Parameter> {
         match self {
             // "+7" and "007" parse as well; two spellings of one number would be two channels somewhere.

@@ -1,7 +1,7 @@
 //! The life of one WebSocket: bytes in, frames, commands.
 //!
 //! One task per connection. It reads, decodes and acts; what it causes to be sent goes through the session's outbox in
-//! the hub and is written by the flusher. Where something has to be waited for, it reads no further until that is done.
+//! the hub and is written by the flusher. Where something has to be waited for, it acts on nothing more until that is done.
 //!
 //! **Invariant:** while a connection is idle it holds no buffer: bytes are read into one buffer that all connections of
 //! a thread share, and only the unfinished part of a message is kept, by the decoder.
@@ -69,6 +69,7 @@ impl Connection {
             match self.speaker.socket().poll_wake(cx, self.speaker.has_finished(), is_busy) {
                 Poll::Ready(Wake::Cut) => break,
                 Poll::Ready(wake) => self.speaker.wake(wake),
+                Poll::Pending if is_busy && self.poll_overhear(cx).is_ready() => break,
                 Poll::Pending if is_busy => ready!(self.poll_work(cx)),
                 Poll::Pending if !self.speaker.socket().is_read_from() => return Poll::Pending,
                 Poll::Pending if self.speaker.must_hold_back() => return yield_now(cx),
@@ -93,6 +94,30 @@ impl Connection {
             self.speaker.heard();
             self.take(&mut buffer[..bytes]);
             Poll::Ready(bytes)
+        })
+    }
+
+    /// Reads ahead while an answer is told, as far as there is room, so that somebody who leaves is not answered for nothing.
+    /// Ready when the peer is gone.
+    fn poll_overhear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                let room = self.speaker.overhears().min(buffer.len());
+                if room == 0 {
+                    return Poll::Pending;
+                }
+                let mut unfilled = ReadBuf::new(&mut buffer[..room]);
+                if ready!(Pin::new(&mut self.reader).poll_read(cx, &mut unfilled)).is_err() {
+                    return Poll::Ready(());
+                }
+                let bytes = unfilled.filled().len();
+                if bytes == 0 {
+                    return Poll::Ready(());
+                }
+                self.speaker.heard();
+                self.speaker.park(&buffer[..bytes]);
+                self.speaker.answer();
+            }
         })
     }
 

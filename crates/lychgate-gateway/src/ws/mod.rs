@@ -12,6 +12,7 @@
 //! | [`connection`] | one task per socket: bytes in, frames |
 //! | [`speaker`] | what becomes of each frame |
 //! | [`standing`] | what an admitted connection holds |
+//! | `parked` | what a peer says meanwhile |
 //! | [`waiting`] | what takes its time, and how it goes on |
 //! | `joining` | entering with a history, also when the connection goes meanwhile |
 //! | [`socket`] | the same socket from the writing side |
@@ -29,6 +30,7 @@ pub mod endpoint;
 pub mod flush;
 pub mod gate;
 mod joining;
+mod parked;
 pub mod profile;
 pub mod seats;
 pub mod socket;

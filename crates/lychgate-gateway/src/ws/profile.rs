@@ -20,6 +20,8 @@ pub enum Event {
     Expired,
     /// The token is genuine, but its claims do not say who this is.
     Payload,
+    /// The token's subject is nothing that could be somebody's id.
+    Subject,
     /// The token's user does not exist.
     User,
     /// The token's user is disabled.
@@ -64,11 +66,12 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order in which they are documented.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Missing,
         Self::Invalid,
         Self::Expired,
         Self::Payload,
+        Self::Subject,
         Self::User,
         Self::Inactive,
         Self::Mismatch,
@@ -99,6 +102,7 @@ impl Event {
             Self::Invalid => "invalid",
             Self::Expired => "expired",
             Self::Payload => "payload",
+            Self::Subject => "subject",
             Self::User => "user",
             Self::Inactive => "inactive",
             Self::Mismatch => "mismatch",
@@ -133,6 +137,7 @@ impl Event {
             }
             Refused::Credential(_) => Self::Invalid,
             Refused::Unidentified(Unidentified::Required) => Self::Required,
+            Refused::Unidentified(Unidentified::NoId) => Self::Subject,
             Refused::Unidentified(Unidentified::NoUser) => Self::User,
             Refused::Unidentified(Unidentified::Inactive) => Self::Inactive,
             Refused::Unidentified(Unidentified::Mismatch) => Self::Mismatch,
@@ -155,6 +160,10 @@ impl Event {
             }
             Self::Expired => "The token was good and is over.",
             Self::Payload => "The token is genuine, but its claims do not say who this is.",
+            Self::Subject => {
+                "The token's `sub` is not of the endpoint's `identity.subject_kind`. Without an entry it is told as \
+                 `payload`."
+            }
             Self::User => "The token's user does not exist.",
             Self::Inactive => "The token's user is disabled.",
             Self::Mismatch => "The token's user is not the one whom the path names.",
@@ -210,6 +219,7 @@ impl Event {
             | Self::Invalid
             | Self::Expired
             | Self::Payload
+            | Self::Subject
             | Self::User
             | Self::Required
             | Self::ExpiredLive => StatusCode::UNAUTHORIZED,

@@ -4,7 +4,6 @@
 //! session; nothing of the connection stays behind.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use lychgate_hub::{Drain, Session};
@@ -131,25 +130,6 @@ impl Speaker {
         std::mem::take(&mut self.answers)
     }
 
-    /// Keeps what was read behind the message that has to be waited for.
-    pub fn park(&mut self, bytes: &[u8]) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.parked.extend_from_slice(bytes);
-        }
-    }
-
-    /// Ready with what was read meanwhile, once what was under way is done.
-    pub fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
-        let Some(waiting) = &mut self.waiting else { return Poll::Ready(Vec::new()) };
-        let done = ready!(waiting.work.as_mut().poll(cx));
-        let parked = std::mem::take(&mut waiting.parked);
-        self.waiting = None;
-        self.socket.listens(self.gate.ticker.now_ms());
-        self.go_on(done);
-        // Going on may have begun something else, and then these bytes wait for that.
-        Poll::Ready(parked)
-    }
-
     /// Does what the socket's own side asks for.
     pub fn wake(&mut self, wake: Wake) {
         match wake {
@@ -240,11 +220,12 @@ impl Speaker {
                 }
             }
             Then::Cancel => self.close(Event::Completed),
+            Then::Tell(payloads) => self.tell(payloads),
             Then::Wait(work) => self.wait_for(Box::pin(async move { Done::Said(work.await) })),
         }
     }
 
-    fn ping(&mut self, payload: &[u8]) {
+    pub(super) fn ping(&mut self, payload: &[u8]) {
         if self.pings.take(self.gate.limits.ping_rate, self.now_ms).is_err() {
             self.socket.endpoint().metrics.message_refused("ping_rate");
             return self.close(Event::Rate);

@@ -1,12 +1,15 @@
-//! What takes its time: showing a credential, entering with a history, asking again, being stored.
+//! What takes its time: showing a credential, entering with a history, asking again, being stored, being answered.
 //!
-//! **Invariant:** a connection has one such thing under way at most, and reads nothing meanwhile,
+//! **Invariant:** a connection has one such thing under way at most, and acts on nothing it says meanwhile,
 //! so what it said later cannot overtake.
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use lychgate_protocol::ws::encode;
 use lychgate_service::admission::{Credential, Refused};
 use lychgate_service::conversation::{Conversation, Told};
@@ -23,6 +26,7 @@ use crate::settings::{Behaviour, Converse, CredentialSource, Streaming};
 use crate::ws::admit::{self, Caller, Outcome};
 use crate::ws::credential::Found;
 use crate::ws::joining::Joining;
+use crate::ws::parked::Parked;
 use crate::ws::profile::Event;
 use crate::ws::speaker::{Frames, Speaker};
 use crate::ws::standing::Extras;
@@ -42,11 +46,19 @@ pub(super) enum Done {
     Said(Vec<Bytes>),
 }
 
-/// A connection reads no further while this is under way.
+/// A connection acts on nothing more while this is under way.
 pub struct Waiting {
-    pub(super) work: Work,
+    pub(super) work: UnderWay,
     /// What was read behind the message that began it.
-    pub(super) parked: Vec<u8>,
+    pub(super) parked: Parked,
+}
+
+/// What is under way.
+pub(super) enum UnderWay {
+    /// One thing, and then it is done.
+    Work(Work),
+    /// An answer to this connection alone, piece by piece.
+    Telling(BoxStream<'static, Bytes>),
 }
 
 /// How often in a row a right may be asked for again in vain before the connection ends.
@@ -55,7 +67,61 @@ const ASKED_IN_VAIN_MAX: u8 = 3;
 impl Speaker {
     pub(super) fn wait_for(&mut self, work: Work) {
         self.socket.stops_listening();
-        self.waiting = Some(Box::new(Waiting { work, parked: Vec::new() }));
+        self.waiting = Some(Box::new(Waiting { work: UnderWay::Work(work), parked: Parked::default() }));
+    }
+
+    /// Tells this connection an answer, and acts on what it says meanwhile when that is over.
+    ///
+    /// It is still listened to, so its silence still says something.
+    pub(super) fn tell(&mut self, payloads: BoxStream<'static, Bytes>) {
+        self.waiting = Some(Box::new(Waiting { work: UnderWay::Telling(payloads), parked: Parked::without_pings() }));
+    }
+
+    /// Keeps what was read behind the message that has to be waited for.
+    pub fn park(&mut self, bytes: &[u8]) {
+        let Some(waiting) = &mut self.waiting else { return };
+        waiting.parked.push(bytes);
+        for payload in waiting.parked.take_pings() {
+            self.ping(&payload);
+        }
+    }
+
+    /// How many bytes may be read while an answer is told: 0 where nobody is told one, or enough has been read.
+    #[must_use]
+    pub fn overhears(&self) -> usize {
+        let Some(Waiting { work: UnderWay::Telling(_), parked }) = self.waiting.as_deref() else { return 0 };
+        let room = parked.room();
+        if room == 0 {
+            self.socket.stops_listening();
+        }
+        room
+    }
+
+    /// Ready with what was read meanwhile, once what was under way is done.
+    ///
+    /// An answer is over as well when nobody will read it: the peer has said goodbye, or is told it.
+    pub fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        let Some(waiting) = &mut self.waiting else { return Poll::Ready(Vec::new()) };
+        let done = match &mut waiting.work {
+            UnderWay::Work(work) => ready!(work.as_mut().poll(cx)),
+            UnderWay::Telling(_) if self.socket.is_closing() || waiting.parked.says_goodbye() => Done::Said(Vec::new()),
+            UnderWay::Telling(payloads) => match ready!(payloads.poll_next_unpin(cx)) {
+                Some(payload) => {
+                    encode::text(&payload, &mut self.answers);
+                    self.answer();
+                    // A source that has much ready lets the sockets be written in between.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                None => Done::Said(Vec::new()),
+            },
+        };
+        let parked = waiting.parked.take();
+        self.waiting = None;
+        self.socket.listens(self.gate.ticker.now_ms());
+        self.go_on(done);
+        // Going on may have begun something else, and then these bytes wait for that.
+        Poll::Ready(parked)
     }
 
     /// Goes on with what came of it, unless the connection has begun to close meanwhile.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rule::{Act, Reacting, Rule, RuleRate, To};
+use super::rule::{Act, Question, Reacting, Rule, RuleRate, To};
 use super::settings::{ActSettings, Announcement, CodecSettings, MentionSettings, RuleSettings, ToSettings, Unknown};
 use super::{Codec, CodecFault, Keys, Mention, RULES_MAX, Said};
 use crate::limits::Rate;
@@ -170,6 +170,12 @@ impl Compiling {
                 self.template(&key("body"), &body, heard).map_or(Act::None, Act::Forward)
             }
             ActSettings::Cancel => Act::Cancel,
+            ActSettings::Ask { request, chunk, done } => {
+                let request = self.template(&key("ask.request"), request, heard);
+                let chunk = self.maybe(&key("ask.chunk"), chunk.as_ref(), &heard.clone().with("chunk"));
+                let done = self.maybe(&key("ask.done"), done.as_ref(), heard);
+                request.map_or(Act::None, |request| Act::Ask(Box::new(Question { request, chunk, done })))
+            }
         }
     }
 

@@ -19,7 +19,7 @@ mod settings;
 pub use hear::Heard;
 pub use mention::{MENTION_CHARACTERS_MAX, MENTIONS_MAX, Mention};
 pub use refused::{Refusal, Refused};
-pub use rule::{Act, Reacting, Rule, RuleRate, To};
+pub use rule::{Act, Question, Reacting, Rule, RuleRate, To};
 pub use settings::{
     ActSettings, Announcement, BadFrame, CodecSettings, MaxChars, MentionSettings, PingSettings, RateSettings,
     RuleSettings, ToSettings, Unknown,

@@ -61,6 +61,19 @@ pub enum Act {
     Forward(Template),
     /// What is streaming is cancelled.
     Cancel,
+    /// A source of text is asked, and its answer goes to the sender piece by piece.
+    Ask(Box<Question>),
+}
+
+/// What a source of text is asked, and how its answer looks.
+#[derive(Debug)]
+pub struct Question {
+    /// What it is asked.
+    pub request: Template,
+    /// The frame around one piece of the answer; without one the piece goes out as it is.
+    pub chunk: Option<Template>,
+    /// What follows the last piece.
+    pub done: Option<Template>,
 }
 
 /// Where a frame says what it reacts to.

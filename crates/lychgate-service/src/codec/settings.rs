@@ -230,6 +230,15 @@ pub enum ActSettings {
     },
     /// What is streaming is cancelled.
     Cancel,
+    /// A source of text is asked, and its answer goes to the sender piece by piece.
+    Ask {
+        /// What it is asked.
+        request: Source,
+        /// The frame around one piece of the answer, with `chunk`.
+        chunk: Option<Source>,
+        /// What follows the last piece.
+        done: Option<Source>,
+    },
 }
 
 /// Who is told that their name was mentioned.

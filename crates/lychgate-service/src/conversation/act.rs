@@ -43,6 +43,7 @@ impl Conversation {
                 let _ = self.say(rule, &inbound, voice, out);
                 Then::Cancel
             }
+            Act::Ask(question) => self.ask(question, rule, inbound, voice, out),
             Act::Store => Then::Wait(Box::pin(self.later(rule, &inbound, voice).store())),
             Act::React(_) | Act::Unreact(_) => {
                 let adds = matches!(rule.act(), Act::React(_));
@@ -66,7 +67,7 @@ impl Conversation {
         }
     }
 
-    fn say(&self, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
+    pub(super) fn say(&self, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
         self.say_in(rule, &self.scope(voice).inbound(inbound), voice, out)
     }
 
@@ -81,13 +82,13 @@ impl Conversation {
     }
 
     /// It passed the rule and yet does not say what the act is about: what the codec does with a bad shape.
-    fn bad_shape(&self, inbound: Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
+    pub(super) fn bad_shape(&self, inbound: Inbound<'_>, voice: Voice<'_>, out: &mut dyn Outlet) -> Then {
         let message = "The message does not say what it is about.".to_owned();
         let then = self.codec.bad_frame();
         self.refuse(&Refused { why: Refusal::BadShape, message, then, inbound: Some(inbound) }, voice, out)
     }
 
-    fn later(self: &Arc<Self>, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>) -> Later {
+    pub(super) fn later(self: &Arc<Self>, rule: &Rule, inbound: &Inbound<'_>, voice: Voice<'_>) -> Later {
         Later {
             conversation: Arc::clone(self),
             kind: rule.kind().into(),
@@ -95,7 +96,7 @@ impl Conversation {
             permit: voice.permit.clone(),
             session: voice.session,
             connection: voice.connection.into(),
-            answers: Answers::default(),
+            answers: Replies::default(),
         }
     }
 }
@@ -108,14 +109,14 @@ pub(super) struct Later {
     pub(super) permit: Permit,
     pub(super) session: lychgate_hub::SessionId,
     pub(super) connection: Box<str>,
-    pub(super) answers: Answers,
+    pub(super) answers: Replies,
 }
 
 /// What the speaker is told in the end.
 #[derive(Default)]
-pub(super) struct Answers(pub(super) Vec<Bytes>);
+pub(super) struct Replies(pub(super) Vec<Bytes>);
 
-impl Outlet for Answers {
+impl Outlet for Replies {
     fn answer(&mut self, payload: &[u8]) {
         self.0.push(Bytes::copy_from_slice(payload));
     }
@@ -213,7 +214,7 @@ impl Later {
 impl Rule {
     /// Whether others hear of it, or something is kept for them.
     pub(super) fn speaks_to_others(&self) -> bool {
-        let acts = matches!(self.act(), Act::Store | Act::React(_) | Act::Unreact(_) | Act::Forward(_));
+        let acts = matches!(self.act(), Act::Store | Act::React(_) | Act::Unreact(_) | Act::Forward(_) | Act::Ask(_));
         acts || (self.send().is_some() && !matches!(self.to(), To::Sender))
     }
 }

@@ -172,6 +172,7 @@ mod tests {
             users: None,
             policy: None,
             application: None,
+            answers: None,
             frame_bytes_max: 65_536,
             keep: None,
         };

@@ -2,13 +2,14 @@
 //!
 //! The codec decides what a frame comes to; here it is done. What can be done at once is done at once, so that a
 //! socket's messages keep their order without a queue; what needs a store or the application comes back as work to
-//! wait for, and the connection reads no further until it is done.
+//! wait for, and the connection acts on nothing more until it is done.
 //!
 //! **Invariant:** what is to be kept is published only once it is kept, and in the order in which it was kept.
 //!
 //! **Absent on purpose:** sockets. An [`Outlet`] is where the speaker's own frames go.
 
 mod act;
+mod ask;
 mod deliver;
 mod history;
 mod post;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use lychgate_hub::SessionId;
 
 use crate::codec::{BadFrame, Codec, Heard, Refused, Rule, To};
@@ -34,6 +36,7 @@ use crate::presence::{BoardFull, Seat, SharedBoard};
 use crate::publish::{Audience, PublishError, Publisher};
 use crate::template::{Inbound, Scope};
 
+pub use ask::{AnswerCounts, AnswerLimits, Answers, Asked};
 pub use history::{HISTORY_MAX, HistoryPage, HistoryRefused};
 pub use post::PostRefused;
 pub use recorder::{NotStored, Recorder};
@@ -77,6 +80,8 @@ pub enum Then {
     Cancel,
     /// This has to be waited for; then the speaker is sent these payloads.
     Wait(BoxFuture<'static, Vec<Bytes>>),
+    /// The speaker is sent these payloads one by one, as they come. Dropping it ends whatever makes them.
+    Tell(BoxStream<'static, Bytes>),
 }
 
 /// How often one connection has sent frames of each kind that is counted. Empty until the first one.
@@ -103,6 +108,8 @@ pub struct Parts {
     pub policy: Option<Policy>,
     /// Whom frames are forwarded to.
     pub application: Option<Arc<dyn Application>>,
+    /// Who answers frames that ask for a text.
+    pub answers: Option<Arc<Answers>>,
     /// The longest frame that a template may make, in bytes.
     pub frame_bytes_max: usize,
     /// How many messages of a channel are kept; all, if none.
@@ -126,6 +133,12 @@ impl Conversation {
     #[must_use]
     pub const fn codec(&self) -> &Codec {
         &self.codec
+    }
+
+    /// Who answers frames that ask for a text, if there are any.
+    #[must_use]
+    pub const fn answers(&self) -> Option<&Arc<Answers>> {
+        self.parts.answers.as_ref()
     }
 
     /// Tells the others of somebody who has just entered, and the newcomer what there is to know. With a `board` it takes

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Outlet as _;
-use super::act::{Answers, Later, with_stored};
+use super::act::{Later, Replies, with_stored};
 use super::deliver::channel_of;
 use super::recorder::NotStored;
 use crate::codec::To;
@@ -59,7 +59,7 @@ impl Later {
             permit: self.permit.clone(),
             session: self.session,
             connection: self.connection.clone(),
-            answers: Answers::default(),
+            answers: Replies::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use lychgate_gateway::settings::CredentialSource;
 use lychgate_gateway::ws::profile::{Event as WireEvent, RefuseBy};
 use lychgate_service::identity::WhenUnavailable;
 use lychgate_service::ports::directory::SubjectKind;
+use lychgate_service::target::Kind;
 use serde_json::{Value, json};
 
 use super::ConfigArgs;
@@ -134,6 +135,11 @@ fn who(endpoint: &Endpoint) -> Vec<String> {
     } else {
         lines.push(format!("the token's word is enough; its sub is the user's {named}"));
     }
+    match identity.subject_kind.0 {
+        Some(Kind::Int) => lines.push("sub has to be a whole number".to_owned()),
+        Some(Kind::Name) => lines.push("sub has to be a name of letters, digits, _ and -".to_owned()),
+        Some(Kind::Text) | None => {}
+    }
     if let Some(parameter) = &identity.path_user {
         lines.push(format!("the path's {parameter} is the user, byte for byte"));
     }
@@ -168,6 +174,7 @@ fn can_happen(endpoint: &Endpoint, event: WireEvent) -> bool {
                 || matches!(policy.rule, Rule::Owner | Rule::Member)
                 || endpoint.settings.credentials.iter().any(by_ticket)
         }
+        WireEvent::Subject => identity.subject_kind.0.is_some(),
         WireEvent::User => identity.must_exist || identity.must_be_active,
         WireEvent::Inactive => identity.must_be_active,
         WireEvent::Mismatch => identity.path_user.is_some(),

@@ -3,6 +3,7 @@
 //! **Invariant:** a codec that passed [`compiles`] is one that the server can run: what is checked here is what the
 //! service compiles.
 
+mod asking;
 mod stamp;
 mod tables;
 mod template;
@@ -16,6 +17,7 @@ use lychgate_service::codec::{
 use lychgate_service::publish::{StampField, StampValue};
 use lychgate_service::template::{Names, Source};
 
+use self::asking::Asking;
 use self::stamp::Stamps;
 use self::tables::{Announcing, Longest, Mentioning, Pinging, Rating, To};
 pub(super) use self::template::Template;
@@ -25,6 +27,7 @@ use super::fault::{Faults, Place};
 use super::section::{Places, Reader, Section, section};
 use super::shape::{Choice, Flag, List, Optional, Text, Words, cite};
 
+pub use self::asking::AskSettings;
 pub use self::stamp::{Stamp, StampExpression};
 
 section! {
@@ -101,7 +104,8 @@ section! {
         rate: Option<RateSettings> = Optional(Rating), None;
         /// What is done with it. `"store"` keeps it and gives `stored.id`, `stored.at.iso`, `stored.at.unix` and `stored.reactions`;
         /// `"react"` and `"unreact"` are about `message` and `emoji`; `"presence_set"` gives `status`;
-        /// `"forward"` calls the application and gives its `answer`; `"cancel"` ends what is streaming.
+        /// `"forward"` calls the application and gives its `answer`; `"cancel"` ends what is streaming;
+        /// `"ask"` asks the language model of `ask`, and its answer goes to the sender alone, piece by piece.
         act: Act = Choice::new(), Act::None;
         /// The number of the message that `"react"` and `"unreact"` are about; without it `"{in.message_id}"`.
         message: Option<String> = Optional(Text { what: "a text with expressions", check: any_text }), None;
@@ -113,6 +117,9 @@ section! {
         body: Option<Source> = Optional(Template), None;
         /// Paths that the application's answer to `"forward"` must have, such as `type`; else the sender gets an error frame.
         answer_require: Vec<String> = List(Text { what: "a path into the answer", check: path_into_a_frame }), Vec::new();
+        /// Whom `"ask"` asks, and what; the frame around each piece of the answer, with the name `chunk` (without it the
+        /// piece goes out as it is); and what follows the last one. What is not whole in time, or too long, ends with an error frame.
+        ask: Option<AskSettings> = Optional(Asking), None;
         /// The frame that goes out.
         send: Option<Source> = Optional(Template), None;
         /// Who gets it. A channel's name may hold expressions, but nothing of the frame.
@@ -163,6 +170,7 @@ pub enum Act {
     PresenceSet,
     Forward,
     Cancel,
+    Ask,
 }
 
 impl Words for Act {
@@ -177,6 +185,7 @@ impl Words for Act {
         ("presence_set", Self::PresenceSet),
         ("forward", Self::Forward),
         ("cancel", Self::Cancel),
+        ("ask", Self::Ask),
     ];
 }
 
@@ -191,6 +200,13 @@ pub(super) fn compiles(name: &str, endpoint: &Endpoint, places: &Places, faults:
     let prefix = format!("endpoint.{name}.codec");
     let place = |key: &str| place_of(places, key);
     for (kind, rule) in &endpoint.rules {
+        if rule.act == Act::Ask && rule.ask.is_none() {
+            let key = format!("{prefix}.in.{kind}.ask");
+            if !faults.concern(&key) {
+                let remedy = "Write ask = { source = \"NAME\", request = { … } }, or another act";
+                faults.add(place(&key), key, "it is missing: nothing says whom act = \"ask\" asks", remedy);
+            }
+        }
         for key in rule.keys_without_meaning() {
             let key = format!("{prefix}.in.{kind}.{key}");
             let wrong = format!("it has no meaning with act = {}", cite(rule.act.word()));
@@ -295,6 +311,12 @@ impl RuleSettings {
                 Act::PresenceSet => ActSettings::PresenceSet { status: or(&self.status, "{in.status}") },
                 Act::Forward => ActSettings::Forward { body: self.body.clone() },
                 Act::Cancel => ActSettings::Cancel,
+                // That it says whom was checked with the configuration.
+                Act::Ask => self.ask.as_ref().map_or(ActSettings::None, |ask| ActSettings::Ask {
+                    request: ask.request.clone(),
+                    chunk: ask.chunk.clone(),
+                    done: ask.done.clone(),
+                }),
             },
             answer_require: self.answer_require.clone(),
             send: self.send.clone(),
@@ -312,6 +334,7 @@ impl RuleSettings {
             ("emoji", self.emoji.is_some() && !reacts),
             ("status", self.status.is_some() && self.act != Act::PresenceSet),
             ("body", self.body.is_some() && self.act != Act::Forward),
+            ("ask", self.ask.is_some() && self.act != Act::Ask),
             ("answer_require", !self.answer_require.is_empty() && self.act != Act::Forward),
         ]
         .into_iter()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lychgate_service::identity::WhenUnavailable;
 use lychgate_service::ports::directory::SubjectKind;
+use lychgate_service::target::Kind;
 
 use super::section::section;
 use super::settings::check_name;
@@ -17,6 +18,9 @@ section! {
     IdentitySettings = "endpoint.NAME.identity" {
         /// What `sub` names: the user's name, the user's id, or the id and in older tokens the e-mail address.
         subject: SubjectNames = Choice::new(), SubjectNames(SubjectKind::Name);
+        /// What `sub` has to look like: `"any"` text, a whole number (`"int"`), or a `"name"` of letters, digits, `_` and `-`.
+        /// Another one is refused (`subject`) before anybody is looked up.
+        subject_kind: SubjectIs = Choice::new(), SubjectIs(None);
         /// Whether the user is looked up at each connection, and refused (`user`) when there is none.
         must_exist: bool = Flag, false;
         /// Whether a user who is disabled is refused (`inactive`). It looks the user up as well.
@@ -83,6 +87,15 @@ impl Words for SubjectNames {
         ("id", Self(SubjectKind::Id)),
         ("id-or-email", Self(SubjectKind::IdOrEmail)),
     ];
+}
+
+/// What `sub` has to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectIs(pub Option<Kind>);
+
+impl Words for SubjectIs {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("any", Self(None)), ("int", Self(Some(Kind::Int))), ("name", Self(Some(Kind::Name)))];
 }
 
 /// What happens when nobody can be looked up.

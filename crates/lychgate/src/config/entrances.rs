@@ -167,6 +167,14 @@ fn what_is_named_exists(endpoint: &Endpoint, report: &mut Report<'_>) {
             );
         }
     }
+    for (kind, rule) in &endpoint.rules {
+        if let Some(ask) = &rule.ask
+            && !raw.sources.contains_key(&ask.source)
+        {
+            let wrong = format!("there is no source {}", cite(&ask.source));
+            report.add(&format!("codec.in.{kind}.ask"), wrong, format!("Write [source.{}] with its url", ask.source));
+        }
+    }
     if settings.kind == EndpointKind::Stream {
         if endpoint.stream.source.is_none() {
             report.add("stream.source", "it is missing", "Name a [source.NAME] with an http:// or https:// address");

@@ -38,7 +38,7 @@ use secrecy::SecretString;
 pub use api::ApiSettings;
 pub use board::BoardSettings;
 pub use check::TEST_TOKEN_PATH;
-pub use codec::{Act, BadFrame, CodecSettings, RuleSettings, Stamp, StampExpression, Unknown};
+pub use codec::{Act, AskSettings, BadFrame, CodecSettings, RuleSettings, Stamp, StampExpression, Unknown};
 pub use credentials::Signing;
 pub use endpoint::{Endpoint, EndpointKind, EndpointSettings};
 pub use entrance::{IdentitySettings, OWN, PolicySettings, Rule};

@@ -89,6 +89,8 @@ events! {
     expired Expired [3005, "token expired"];
     /// The token is genuine but lacks what the endpoint needs, such as `sub`.
     payload Payload [3500, "invalid token"];
+    /// The token's `sub` is not of the endpoint's `identity.subject_kind`; without an entry of its own it is told as `payload`.
+    subject Subject [3500, "invalid token"];
     /// The token's user does not exist.
     user User [3500, "unknown user"];
     /// The token's user is disabled.
@@ -146,6 +148,8 @@ impl Profile {
             // A failure of those who are asked is one of the server, unless the profile tells the two apart.
             let own = settings.of(*event).or_else(|| match event {
                 Event::Lookup => settings.of(Event::Error),
+                // And a subject that names nobody is a payload that does.
+                Event::Subject => settings.of(Event::Payload),
                 _ => None,
             });
             own.or(default).cloned().unwrap_or_else(|| event.built_in())

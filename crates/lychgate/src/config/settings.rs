@@ -193,7 +193,7 @@ section! {
         queue_slices_max: usize = Count::of(2, 1_000_000), 1_024;
         /// How long a socket with bytes waiting may take none before it is closed as too slow.
         no_progress_timeout: Duration = WAIT, seconds(5);
-        /// Texts that are streamed at a time, at each endpoint of kind `"stream"`.
+        /// Texts that are streamed at a time, at each endpoint of kind `"stream"`, and answers to `act = "ask"` at each other one.
         streams_max: usize = Count::of(1, 1_000_000), 1_000;
         /// Frames of one channel that are written together.
         batch_bytes_max: usize = Size { least: KIB, most: 16 * MIB }, 64 * KIB;

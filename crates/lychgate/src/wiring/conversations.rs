@@ -8,7 +8,7 @@ use lychgate_broker::RedisPresence;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_service::admission::Door;
 use lychgate_service::codec::{Act, Codec};
-use lychgate_service::conversation::{Conversation, Parts, Recorder};
+use lychgate_service::conversation::{AnswerLimits, Answers, Asked, Conversation, Parts, Recorder};
 use lychgate_service::naming;
 use lychgate_service::policy::Naming as _;
 use lychgate_service::ports::broker::Broker;
@@ -86,6 +86,13 @@ pub(super) fn conversations(
                 }
             },
         };
+        let answers = match answers(config, name, endpoint) {
+            Ok(answers) => answers,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
         let parts = Parts {
             broker: Arc::clone(&ground.broker),
             publisher: Arc::clone(&publisher),
@@ -95,6 +102,7 @@ pub(super) fn conversations(
             users: Some(Arc::clone(&ground.users)),
             policy: doors.get(name).map(|door| door.policy.clone()),
             application,
+            answers,
             frame_bytes_max: config.limits.queue_bytes_max / 2,
             keep: endpoint.settings.keep,
         };
@@ -113,6 +121,20 @@ pub(super) fn conversations(
             Err(faults)
         }
     }
+}
+
+/// Who answers the frames of an endpoint that ask for a text, if any do.
+fn answers(config: &Config, name: &str, endpoint: &Endpoint) -> Result<Option<Arc<Answers>>, String> {
+    let mut by_kind = BTreeMap::new();
+    for (kind, rule) in &endpoint.rules {
+        let Some(ask) = &rule.ask else { continue };
+        let key = format!("endpoint.{name}.codec.in.{kind}.ask.source");
+        let source = sources::model(config, &ask.source, &key, ask.format, ask.text_bytes_max)?;
+        let limits = AnswerLimits { text_bytes_max: ask.text_bytes_max, answer_max: ask.total_timeout };
+        by_kind.insert(kind.as_str().into(), Asked { source, limits });
+    }
+    let running_max = config.limits.streams_max;
+    Ok((!by_kind.is_empty()).then(|| Arc::new(Answers::new(by_kind, running_max))))
 }
 
 /// The boards, whose changes are told in the channels of the endpoints that show them.

@@ -81,6 +81,7 @@ async fn identity(authorities: &Authorities<'_>, name: &str, endpoint: &Endpoint
     };
     Ok(IdentityRule {
         lookup,
+        subject_kind: settings.subject_kind.0,
         anonymous: settings.anonymous.as_deref().map(Into::into),
         path_user: settings.path_user.as_deref().map(Into::into),
     })

@@ -242,6 +242,7 @@ const fn configured_event(event: Event) -> config::Event {
         Event::Invalid => config::Event::Invalid,
         Event::Expired => config::Event::Expired,
         Event::Payload => config::Event::Payload,
+        Event::Subject => config::Event::Subject,
         Event::User => config::Event::User,
         Event::Inactive => config::Event::Inactive,
         Event::Mismatch => config::Event::Mismatch,

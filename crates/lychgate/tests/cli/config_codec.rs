@@ -109,6 +109,53 @@ fn numbers_of_every_kind_become_json() {
 }
 
 #[test]
+fn whoever_asks_has_to_say_whom_and_what() {
+    let text = "\
+[endpoint.a.codec.in.x]
+act = \"ask\"
+[endpoint.b]
+path = \"/b\"
+[endpoint.b.codec.in.x]
+act = \"ask\"
+ask = { source = \"nobody\", request = { a = \"{in.x}\" }, chunk = \"{chnk}\", done = \"{chunk}\" }
+[endpoint.c]
+path = \"/c\"
+[endpoint.c.codec.in.x]
+ask = { request = 1, format = \"rhyme\" }
+[endpoint.d]
+path = \"/d\"
+[endpoint.d.codec.in.x]
+act = \"store\"
+ask = { source = \"model\", request = 1 }
+[source.model]
+url = \"http://127.0.0.1:1/\"
+";
+    let place = Place::with(&[("c.toml", text)]);
+    let ran = place.run(&["config", "check", "--config", "c.toml"]).expect(2);
+    for said in [
+        "endpoint.a.codec.in.x.ask: it is missing: nothing says whom act = \"ask\" asks.\n  Write ask = {",
+        "endpoint.b.codec.in.x.ask: there is no source \"nobody\".\n  Write [source.nobody]",
+        "endpoint.b.codec.in.x.ask.chunk: there is no name \"chnk\" here.\n  Write {chunk} if",
+        "endpoint.b.codec.in.x.ask.done: there is no name \"chunk\" here.",
+        "endpoint.c.codec.in.x.ask.format: \"rhyme\" is not known here.",
+        "endpoint.d.codec.in.x.ask: it has no meaning with act = \"store\".",
+    ] {
+        assert!(ran.err.contains(said), "not said: {said}\n--- said\n{}", ran.err);
+    }
+    let place = Place::with(&[("c.toml", include_str!("codecs/ask.toml"))]);
+    let out = place.run(&["config", "print", "--config", "c.toml"]).expect(0).out;
+    let printed = "ask = { source = \"model\", format = \"openai\", request = { model = \"m\", stream = true, messages = \
+                   [{ role = \"user\", content = \"{in.text}\" }] }, chunk = { type = \"token\", id = \"{in.id}\", text = \
+                   \"{chunk}\" }, done = { type = \"complete\", at = \"{now.iso}\" }, total_timeout = \"30s\", text_bytes_max = \
+                   \"16KiB\" }";
+    assert!(out.contains(printed), "{out}");
+    // The control: with a source, a request and the act it is good.
+    let good = text.lines().skip(11).filter(|line| !line.starts_with("act")).map(|line| format!("{line}\n"));
+    let good: String = good.collect::<String>().replace("codec.in.x]", "codec.in.x]\nact = \"ask\"");
+    Place::with(&[("c.toml", &good)]).run(&["config", "check", "--config", "c.toml"]).expect(0);
+}
+
+#[test]
 fn the_environment_can_set_a_template() {
     let place = Place::with(&[("c.toml", "[endpoint.ws.codec]\nerror = { type = \"error\" }\n")]);
     let variable = "LYCHGATE__ENDPOINT__WS__CODEC__ERROR";

@@ -8,9 +8,11 @@
 
 mod harness;
 
+mod abrupt;
 mod broadcast;
 mod broadcast_options;
 mod credentials;
+mod echo;
 mod fear;
 mod handshake;
 mod lifecycle;

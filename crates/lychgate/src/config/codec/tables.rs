@@ -12,7 +12,7 @@ use super::template::{Template, inline, show_key};
 use super::{any_text, path_into_a_frame};
 
 /// Reads the keys of a small table, and reports which of them nobody knows.
-fn read<T>(
+pub(super) fn read<T>(
     node: &Node,
     report: &mut Report<'_>,
     example: &str,

@@ -79,6 +79,15 @@ impl Client {
         }
     }
 
+    /// The next message as it is, or the server's close.
+    pub(crate) async fn text_or_closed(&mut self) -> Result<String, (u16, String)> {
+        match self.next().await {
+            Message::Text(text) => Ok(text.as_str().to_owned()),
+            Message::Close(Some(close)) => Err((close.code.into(), close.reason.as_str().to_owned())),
+            other => panic!("a text message or a close was expected: {other:?}"),
+        }
+    }
+
     /// The next message, which has to be the server's close.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.next().await {

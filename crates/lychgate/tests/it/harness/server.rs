@@ -196,6 +196,14 @@ impl Server {
         fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("the process runs").count()
     }
 
+    /// How many of them are sockets.
+    pub(crate) fn sockets(&self) -> usize {
+        let all = fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("the process runs");
+        // One that is closed meanwhile is none any more.
+        let places = all.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        places.filter(|place| place.to_string_lossy().starts_with("socket:")).count()
+    }
+
     /// The memory of the process in KiB, by its name in `/proc`: `VmRSS` or `VmSize`.
     pub(crate) fn memory_kib(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("the process runs");
