@@ -1,7 +1,7 @@
 //! The Centrifuge client protocol without IO: many channels on one socket, in JSON or Protobuf.
 //!
 //! Owns what a client's message means ([`Commands`]), how answers and pushes are written ([`Writer`]), the codes of
-//! errors and endings ([`code`]).
+//! errors and endings ([`code`]) and the deltas between two publications ([`delta`]).
 //! A WebSocket message holds one or more commands or replies: JSON objects with a newline between them, or Protobuf
 //! messages with their length in front of each.
 //!
@@ -16,6 +16,7 @@ pub mod code;
 mod command;
 mod commands;
 mod data;
+pub mod delta;
 mod encoding;
 mod json;
 mod malformed;
