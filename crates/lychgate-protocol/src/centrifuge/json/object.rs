@@ -169,8 +169,9 @@ impl<'de, V: Field<'de> + Default> Visitor<'de> for MapVisitor<V> {
         while let Some(Text(name)) = members.next_key()? {
             let mut value = V::default();
             value.fill(&mut members)?;
+            let before = map.insert(name, value);
             // check: centrifuge-json-key-twice
-            if map.insert(name, value).is_some() {
+            if before.is_some() {
                 return Err(A::Error::custom("a key twice"));
             }
         }

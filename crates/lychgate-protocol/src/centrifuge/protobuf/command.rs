@@ -221,8 +221,9 @@ fn entry<'a, V: Default>(
         }
         Ok(())
     })?;
+    let before = map.insert(key, value);
     // check: centrifuge-protobuf-key-twice
-    if map.insert(key, value).is_some() {
+    if before.is_some() {
         return Err(BadMessage);
     }
     Ok(())

@@ -86,7 +86,8 @@ impl<'a> Value<'a> {
 
     pub(super) fn text(self) -> Result<Cow<'a, str>, BadMessage> {
         // check: centrifuge-protobuf-text
-        simdutf8::basic::from_utf8(self.bytes()?).map(Cow::Borrowed).map_err(|_| BadMessage)
+        let text = simdutf8::basic::from_utf8(self.bytes()?).map_err(|_| BadMessage)?;
+        Ok(Cow::Borrowed(text))
     }
 
     pub(super) fn data(self) -> Result<Data<'a>, BadMessage> {
