@@ -11,6 +11,6 @@ mod disconnect;
 mod error;
 mod unsubscribe;
 
-pub use disconnect::{DISCONNECTS, DisconnectEntry, disconnect_reason};
+pub use disconnect::{DISCONNECTS, DisconnectEntry, DisconnectNext, disconnect_reason};
 pub use error::{ERRORS, ErrorCode, ErrorEntry, ErrorNext};
 pub use unsubscribe::{UNSUBSCRIBES, UnsubscribeCode, UnsubscribeEntry, UnsubscribeNext};

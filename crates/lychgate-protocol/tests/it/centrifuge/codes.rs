@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use lychgate_protocol::centrifuge::ErrorReply;
 use lychgate_protocol::centrifuge::code::{
-    DISCONNECTS, ERRORS, ErrorCode, ErrorNext, UNSUBSCRIBES, UnsubscribeCode, UnsubscribeNext, disconnect_reason,
+    DISCONNECTS, DisconnectNext, ERRORS, ErrorCode, ErrorNext, UNSUBSCRIBES, UnsubscribeCode, UnsubscribeNext,
+    disconnect_reason,
 };
 use lychgate_protocol::ws::close::CLOSE_CODES;
 use lychgate_protocol::ws::{CloseCode, Retry};
@@ -54,6 +55,7 @@ fn a_disconnect_is_a_close_code_with_the_same_ending() {
         assert!(entry.reason.len() <= 123, "{}: the reason fits a close frame", entry.code);
         assert_eq!(disconnect_reason(entry.code), entry.reason);
         assert_eq!(entry.reconnects(), entry.code.retry() != Retry::Stop, "{}", entry.code);
+        assert_eq!(entry.next == DisconnectNext::Restart, entry.code == CloseCode::STATE_INVALIDATED);
         assert!(!entry.is_sent || entry.code.entry().is_some(), "{} has a row of its own", entry.code);
     }
     let ours = CLOSE_CODES.iter().filter(|entry| entry.code.0 >= 3000);
