@@ -5,6 +5,7 @@ use super::{Command, Encoding, Malformed, json, protobuf};
 /// The commands of one message, in order.
 ///
 /// Each is read when it is asked for, so the commands before a fault can be acted on.
+/// A field or a key that occurs twice is a fault in both encodings, and so is a number that its type cannot hold.
 /// The first fault is the last item.
 ///
 /// ```

@@ -1,12 +1,13 @@
 //! Payloads: what an application says, which the protocol carries and never reads.
 //!
 //! **Invariant:** a [`Data`] of kind JSON is the text of one JSON value, so it can stand in a JSON reply as it is.
+//! One that came from a client is nested no deeper than a command may be, whichever encoding it came in.
 
 use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::json::{NotJson, RawJson};
+use crate::json::{DEPTH_MAX, NotJson, RawJson, is_deeper};
 
 /// A payload, borrowed; absent if it has no bytes.
 ///
@@ -25,6 +26,18 @@ pub enum DataKind {
     Bytes,
     /// The text of one JSON value.
     Json,
+}
+
+/// Why bytes are no JSON payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadData {
+    /// They are not JSON.
+    #[error("the payload is {0}")]
+    NotJson(#[from] NotJson),
+    /// They nest deeper than a payload in a JSON command may, which is two levels inside of
+    /// [`DEPTH_MAX`](crate::json::DEPTH_MAX).
+    #[error("the payload is nested too deep")]
+    TooDeep,
 }
 
 impl<'a> Data<'a> {
@@ -55,13 +68,18 @@ impl<'a> Data<'a> {
     ///
     /// # Errors
     ///
-    /// Says where the bytes stop being JSON.
-    pub fn checked(self) -> Result<Self, NotJson> {
+    /// Says where the bytes stop being JSON, or that they are nested too deep for some readers.
+    pub fn checked(self) -> Result<Self, BadData> {
         if self.kind == DataKind::Json || self.is_absent() {
             return Ok(self);
         }
         let text = simdutf8::compat::from_utf8(self.bytes).map_err(|error| NotJson { at: error.valid_up_to() })?;
-        RawJson::parse(text)?;
+        // What is deeper than its readers' patience would throw them out of the channel.
+        let inner = RawJson::parse(text)?;
+        // check: centrifuge-data-depth
+        if is_deeper(inner.as_str(), DEPTH_MAX - 2) {
+            return Err(BadData::TooDeep);
+        }
         Ok(Self::json_trusted(text))
     }
 

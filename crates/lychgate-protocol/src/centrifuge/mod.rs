@@ -26,7 +26,7 @@ mod writer;
 
 pub use command::{Command, Connect, History, Method, Publish, Refresh, Rpc, StreamPosition, SubRefresh, Subscribe};
 pub use commands::Commands;
-pub use data::{Data, DataKind};
+pub use data::{BadData, Data, DataKind};
 pub use encoding::Encoding;
 pub use malformed::Malformed;
 pub use reply::{

@@ -1,6 +1,6 @@
 //! What is no command: each fault, with the offset that it is found at and what came before it.
 
-use lychgate_protocol::centrifuge::{Encoding, Malformed};
+use lychgate_protocol::centrifuge::{BadData, Data, Encoding, Malformed};
 use lychgate_protocol::json::DEPTH_MAX;
 use lychgate_protocol::ws::CloseCode;
 
@@ -56,6 +56,16 @@ fn depth_is_limited_wherever_it_is() {
     let message = format!("{}\n{}", publish(1), publish(1_000_000));
     let (before, fault) = read(Encoding::Json, message.as_bytes());
     assert_eq!((before.len(), fault.map(Malformed::code)), (1, Some("too_deep")));
+}
+
+#[test]
+fn a_payload_is_as_deep_as_it_may_be_in_either_encoding() {
+    let nested = |levels: usize| format!(" {}{} ", "[".repeat(levels), "]".repeat(levels));
+    let (fits, deep) = (nested(DEPTH_MAX - 2), nested(DEPTH_MAX - 1));
+    assert_eq!(Data::bytes_of(fits.as_bytes()).checked().map(Data::bytes), Ok(fits.as_bytes()));
+    assert_eq!(Data::bytes_of(deep.as_bytes()).checked(), Err(BadData::TooDeep));
+    assert!(matches!(Data::bytes_of(b"[").checked(), Err(BadData::NotJson(fault)) if fault.at == 1));
+    assert!(matches!(Data::bytes_of(b"\"\xff\"").checked(), Err(BadData::NotJson(fault)) if fault.at == 1));
 }
 
 #[test]
