@@ -26,7 +26,8 @@ build() {
 }
 run() {
     CARGO_TARGET_DIR=$target RUST_BACKTRACE=0 LYCHGATE_SEED=1 timeout 300 \
-        cargo test --offline --quiet --test it -- --skip differential:: --skip json_random:: >"$copy/run.log" 2>&1
+        cargo test --offline --quiet --test it -- --skip differential:: --skip json_random:: \
+        --skip centrifuge::random:: --skip centrifuge::delta_random:: >"$copy/run.log" 2>&1
 }
 
 build || { tail -20 "$copy/build.log"; echo "the crate does not build"; exit 1; }

@@ -2,6 +2,7 @@
 //!
 //! `LYCHGATE_BLESS=1 cargo test -p lychgate-gateway --test reference` writes the pages anew.
 
+mod channel_codes;
 mod logs;
 
 use std::fmt::Write as _;

@@ -14,6 +14,8 @@ mod stamp;
 mod type_is;
 
 pub use error_frame::error_frame;
+pub(crate) use raw::push_string;
 pub use raw::{NotJson, RawJson};
+pub(crate) use stamp::is_deeper;
 pub use stamp::{DEPTH_MAX, Kind, StampRefusal, stamp};
 pub use type_is::type_is;

@@ -67,7 +67,7 @@ impl<'a> From<&'a RawValue> for RawJson<'a> {
 
 impl NotJson {
     /// serde_json counts lines and columns from 1; a column is a number of bytes.
-    pub(super) fn from_serde(text: &str, error: &serde_json::Error) -> Self {
+    pub(crate) fn from_serde(text: &str, error: &serde_json::Error) -> Self {
         if error.is_eof() {
             return Self { at: text.len() };
         }
@@ -77,7 +77,7 @@ impl NotJson {
 }
 
 /// Appends `text` as a JSON string.
-pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn push_string(text: &str, out: &mut Vec<u8>) {
     let before = out.len();
     if serde_json::to_writer(&mut *out, text).is_err() {
         // Writing to a Vec does not fail; should it ever, what stays is still JSON.

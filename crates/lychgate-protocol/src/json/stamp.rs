@@ -196,7 +196,7 @@ fn unescape(raw: &str) -> serde_json::Result<Cow<'_, str>> {
 }
 
 /// Whether valid JSON nests deeper than `depth_max`; a walk over bytes, without recursion.
-fn is_deeper(json: &str, depth_max: usize) -> bool {
+pub(crate) fn is_deeper(json: &str, depth_max: usize) -> bool {
     if !json.starts_with(['{', '[']) {
         return false;
     }

@@ -1,5 +1,6 @@
 //! One binary for every test that goes through the public boundary of the wire.
 
+mod centrifuge;
 mod channel;
 mod close_codes;
 mod differential;

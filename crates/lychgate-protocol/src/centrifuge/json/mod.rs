@@ -1,0 +1,10 @@
+//! The protocol in JSON: objects with newlines between them.
+
+mod command;
+mod lines;
+mod object;
+mod reply;
+mod write;
+
+pub(super) use lines::Lines;
+pub(super) use reply::{push, reply};
