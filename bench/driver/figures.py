@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from .rounds import Outcomes
-from .scenarios import Figure, Scenario, troubles, waiting_share
-from .servers import LIMIT, LYCHGATE
+from .scenarios import Bar, Figure, Scenario, troubles, waiting_share
+from .servers import LIMIT, LYCHGATE, LYCHGATE_CHANNELS
 
 WAITING_SHARE_MAX = 0.1
 
@@ -43,6 +43,7 @@ class Verdict:
     """Lychgate against the scenario's bar; `value` is `None` when it did not run."""
 
     scenario: Scenario
+    bar: Bar
     value: float | None
     cleared: bool
 
@@ -76,14 +77,24 @@ def rows(outcomes: Outcomes, scenario: Scenario) -> list[Row]:
     return table
 
 
-def verdict(scenario: Scenario, table: list[Row]) -> Verdict:
-    """Lychgate's median against the bar; a lost, doubled or reordered frame fails it too."""
-    row = next((row for row in table if row.name == LYCHGATE.name and row.figures), None)
-    if row is None:
-        return Verdict(scenario, None, False)
-    value = row.ratio if scenario.bar.against == "limit" else row.figures[0].middle
+def verdicts(scenario: Scenario, table: list[Row]) -> list[Verdict]:
+    """Lychgate's medians against their bars; a lost, doubled or reordered frame fails them too."""
+    bars = [(LYCHGATE.name, scenario.bar), (LYCHGATE_CHANNELS.name, scenario.channels)]
+    return [_verdict(scenario, table, name, bar) for name, bar in bars if bar is not None]
+
+
+def _verdict(scenario: Scenario, table: list[Row], name: str, bar: Bar) -> Verdict:
+    found = {row.name: row for row in table if row.figures}
+    row, plain = found.get(name), found.get(LYCHGATE.name)
+    if row is None or (bar.against == "lychgate" and plain is None):
+        return Verdict(scenario, bar, None, False)
+    value: float | None = row.figures[0].middle
+    if bar.against == "limit":
+        value = row.ratio
+    elif bar.against == "lychgate" and plain is not None:
+        value = row.figures[0].middle / plain.figures[0].middle
     clean = not any(row.troubles.values()) and not row.failures
-    return Verdict(scenario, value, value is not None and clean and scenario.bar.cleared_by(value))
+    return Verdict(scenario, bar, value, value is not None and clean and bar.cleared_by(value))
 
 
 def _spread(figure: Figure, reports: list[dict]) -> Spread:

@@ -6,7 +6,7 @@ from .figures import Row, Verdict
 from .scenarios import Scenario
 from .servers import LYCHGATE
 
-Tables = list[tuple[Scenario, list[Row], Verdict]]
+Tables = list[tuple[Scenario, list[Row], list[Verdict]]]
 
 
 def page(
@@ -59,13 +59,15 @@ def verdict_text(verdict: Verdict) -> str:
 
 def _targets(tables: Tables) -> list[str]:
     lines = [f"| scenario | figure | bar | {LYCHGATE.name} | |", "|---|---|---|---|---|"]
-    for scenario, _, verdict in tables:
-        figure, bar = scenario.figures[0], scenario.bar
-        seen = "–"
-        if verdict.value is not None:
-            seen = f"{verdict.value:.2f} × limit" if bar.against == "limit" else f"{verdict.value:,.2f} {figure.unit}"
-        text = verdict_text(verdict)
-        lines.append(f"| {scenario.title} | {figure.title} | {bar.text(figure.unit)} | {seen.strip()} | {text} |")
+    for scenario, _, verdicts in tables:
+        for verdict in verdicts:
+            figure, bar = scenario.figures[0], verdict.bar
+            title = f"{scenario.title}, clients of channels" if bar is scenario.channels else scenario.title
+            seen = "–"
+            if verdict.value is not None:
+                unit = figure.unit if bar.against == "value" else f"× {bar.against}"
+                seen = f"{verdict.value:,.2f} {unit}".strip()
+            lines.append(f"| {title} | {figure.title} | {bar.text(figure.unit)} | {seen} | {verdict_text(verdict)} |")
     return lines
 
 

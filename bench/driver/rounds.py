@@ -94,7 +94,7 @@ def run_rounds(
 
 def _run_once(client: Client, scenario: Scenario, recipe: Recipe, quick: bool, extra: list[str]) -> dict[str, Any]:
     with Server(recipe, client.setting) as server:
-        return client.run(server, [*extra, *scenario.arguments(quick)])
+        return client.run(server, [*extra, *scenario.arguments(quick, recipe)])
 
 
 def _summary(scenario: Scenario, report: dict[str, Any]) -> str:

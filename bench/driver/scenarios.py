@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .servers import ALL, LIMIT, LIMIT_EACH, LYCHGATE, Recipe
+from .servers import ALL, LIMIT, LIMIT_EACH, LYCHGATE, LYCHGATE_CHANNELS, Recipe
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Figure:
 class Bar:
     """A target for the scenario's first figure.
 
-    `against` is "value" for the figure itself, or "limit" for its ratio to the limit of the same round.
+    `against` is "value" for the figure itself, "limit" for its ratio to the limit of the same round,
+    or "lychgate" for the ratio of its many-channels form to the plain one.
     """
 
     bound: float
@@ -45,7 +46,7 @@ class Bar:
     def text(self, unit: str) -> str:
         """The bar in words."""
         sign = "≥" if self.at_least else "<" if self.strict else "≤"
-        return f"{sign} {self.bound:g} × limit" if self.against == "limit" else f"{sign} {self.bound:g} {unit}".strip()
+        return f"{sign} {self.bound:g} {unit}".strip() if self.against == "value" else f"{sign} {self.bound:g} × {self.against}"
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,21 @@ class Scenario:
     each_form: bool = False
     ratio: bool = True
     peers: bool = True
+    channels: Bar | None = None
+    """The bar of Lychgate where clients hold channels, if that form runs here."""
 
     def recipes(self) -> list[Recipe]:
         """The servers of this scenario: the limit's other form only where it differs, peers only where they end well."""
         own = [LIMIT, LYCHGATE]
-        return [r for r in ALL if (self.peers or r in own) and (r is not LIMIT_EACH or self.each_form)]
+        wanted = {LIMIT_EACH: self.each_form, LYCHGATE_CHANNELS: self.channels is not None}
+        return [r for r in ALL if wanted.get(r, self.peers or r in own)]
 
-    def arguments(self, quick: bool) -> list[str]:
+    def arguments(self, quick: bool, recipe: Recipe = LYCHGATE) -> list[str]:
         """The load generator's arguments after the server's own."""
         mode = list(self.mode)
         for option, value in (self.quick if quick else {}).items():
             mode[mode.index(option) + 1] = value
-        return [*self.options, "--path", self.path, *mode]
+        return [*self.options, *(recipe.client or ("--path", self.path)), *mode]
 
 
 _CPU_DELIVERY = Figure("server CPU per delivery", "server_ns_per_delivery", "µs", 1e-3, 3)
@@ -96,6 +100,7 @@ SCENARIOS = [
         ],
         Bar(3.0),
         ratio=False,
+        channels=Bar(4.0),
     ),
     Scenario(
         "connect",
@@ -117,6 +122,7 @@ SCENARIOS = [
         [_CPU_DELIVERY, Figure("deliveries", "deliveries_per_s", "/s", digits=0)],
         Bar(0.4),
         each_form=True,
+        channels=Bar(1.2, "lychgate"),
     ),
     Scenario(
         "fanout-10k",
@@ -126,6 +132,7 @@ SCENARIOS = [
         [_CPU_DELIVERY, Figure("deliveries", "deliveries_per_s", "/s", digits=0)],
         Bar(1.2),
         each_form=True,
+        channels=Bar(1.2, "lychgate"),
     ),
     Scenario(
         "rate",
@@ -138,6 +145,7 @@ SCENARIOS = [
             Figure("p99", "latency.p99_us", "ms", 1e-3, 1),
         ],
         Bar(1.4, "limit"),
+        channels=Bar(1.2, "lychgate"),
     ),
     Scenario(
         "echo-1",

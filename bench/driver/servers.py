@@ -39,6 +39,8 @@ class Recipe:
     command: Callable[[Setting, str, Path], list[str]]
     missing: Callable[[Setting], str | None]
     token_shape: str = "own"
+    client: tuple[str, ...] = ()
+    """Options of the load generator that take the place of the scenario's own."""
 
 
 class StartFailed(Exception):
@@ -169,11 +171,17 @@ _limit_missing = _needs(lambda setting: setting.peers / "limit", _BUILD)
 LIMIT = Recipe("limit", _limit(), _limit_missing)
 LIMIT_EACH = Recipe("limit, one write per frame", _limit("--write", "each"), _limit_missing)
 LYCHGATE = Recipe("lychgate", _lychgate, _needs(lambda setting: setting.lychgate, "run `cargo build --release`"))
+LYCHGATE_CHANNELS = Recipe(
+    "lychgate, many channels",
+    _lychgate,
+    LYCHGATE.missing,
+    client=("--path", "/connection/websocket?token={token}", "--subscribe", "bench:all"),
+)
 AXUM = Recipe("axum", _axum, _needs(lambda setting: setting.peers / "axum-peer", _BUILD))
 NODE = Recipe("node ws", _node, _node_missing)
 FASTAPI = Recipe("FastAPI", _fastapi, _needs(lambda _: _PYTHON, "see bench/README.md"), token_shape="plain")
 
-ALL = [LIMIT, LIMIT_EACH, LYCHGATE, AXUM, NODE, FASTAPI]
+ALL = [LIMIT, LIMIT_EACH, LYCHGATE, LYCHGATE_CHANNELS, AXUM, NODE, FASTAPI]
 
 
 def faulty_limit(*options: str) -> Recipe:

@@ -21,6 +21,9 @@ pub struct Args {
     /// Request path and query; `{token}` stands for the connection's token.
     #[arg(long, default_value = "/ws?token={token}")]
     pub path: String,
+    /// Speak the Centrifuge client protocol in JSON, subscribe every connection to this channel, and publish there.
+    #[arg(long)]
+    pub subscribe: Option<String>,
     /// File with one token per line; connections use them in turn.
     #[arg(long)]
     pub tokens: Option<PathBuf>,

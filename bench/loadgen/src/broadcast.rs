@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::fleet::{Fleet, Signal};
-use crate::frame;
 use crate::mark::{self, Mark};
+use crate::speech::Speech;
 
 /// The connection that publishes.
 pub const PUBLISHER_SLOT: usize = 0;
@@ -20,12 +20,13 @@ pub struct Publisher {
     next: u64,
     payload_bytes: usize,
     payload: Vec<u8>,
+    speech: Speech,
 }
 
 impl Publisher {
     /// Starts at sequence number 0.
-    pub fn new(id: u32, payload_bytes: usize) -> Self {
-        Self { id, next: 0, payload_bytes, payload: Vec::with_capacity(payload_bytes) }
+    pub fn new(id: u32, payload_bytes: usize, speech: Speech) -> Self {
+        Self { id, next: 0, payload_bytes, payload: Vec::with_capacity(payload_bytes), speech }
     }
 
     /// Appends the next message, due at `due_ns`, as a frame.
@@ -33,7 +34,7 @@ impl Publisher {
         self.payload.clear();
         let mark = Mark { publisher: self.id, sequence: self.next, due_ns };
         mark::append_payload(mark, self.payload_bytes, &mut self.payload);
-        frame::append_text(&self.payload, frames);
+        self.speech.publish(&self.payload, frames);
         self.next += 1;
     }
 
@@ -94,7 +95,8 @@ pub fn reach_all(fleet: &mut Fleet, receivers: usize, publisher: &mut Publisher)
 
 /// Reaches all receivers and then waits until nothing more comes, so that the measurement starts from rest.
 pub fn settle(fleet: &mut Fleet, receivers: usize, payload_bytes: usize) -> Result<()> {
-    reach_all(fleet, receivers, &mut Publisher::new(0, payload_bytes))?;
+    let mut publisher = fleet.publisher(0, payload_bytes);
+    reach_all(fleet, receivers, &mut publisher)?;
     let mut last_arrival_ns = fleet.now_ns();
     while fleet.now_ns() < last_arrival_ns + SILENCE.as_nanos() as u64 {
         fleet.turn(SILENCE / 4, &mut |_, signal| {

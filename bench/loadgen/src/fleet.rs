@@ -18,9 +18,11 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::time::Timespec;
 
+use crate::broadcast::Publisher;
 use crate::frame::{self, Kind};
 use crate::route::{Answer, Route, answer};
 use crate::socket;
+use crate::speech::Speech;
 
 const READ_BYTES: usize = 256 * 1024;
 const EVENTS_PER_TURN: usize = 1024;
@@ -37,11 +39,12 @@ pub struct Fleet {
     deadline: Instant,
     lazy: Option<Duration>,
     receive_buffer_bytes: Option<usize>,
+    speech: Speech,
 }
 
 /// What a turn saw on one connection.
 pub enum Signal<'a> {
-    /// The handshake was accepted.
+    /// The handshake was accepted, and the session opened where there is one.
     Opened,
     /// A message came.
     Message {
@@ -85,12 +88,19 @@ enum Phase {
     #[default]
     Connecting,
     Upgrading,
+    Greeting,
     Open,
 }
 
 impl Fleet {
     /// Makes a fleet of `slots` unconnected slots that ends itself at `run_time_max`.
-    pub fn new(route: Route, slots: usize, run_time_max: Duration, lazy: Option<Duration>) -> Result<Self> {
+    pub fn new(
+        route: Route,
+        slots: usize,
+        run_time_max: Duration,
+        lazy: Option<Duration>,
+        speech: Speech,
+    ) -> Result<Self> {
         let started = Instant::now();
         Ok(Self {
             route,
@@ -102,6 +112,7 @@ impl Fleet {
             deadline: started + run_time_max,
             lazy,
             receive_buffer_bytes: None,
+            speech,
         })
     }
 
@@ -113,6 +124,11 @@ impl Fleet {
     /// Returns the fleet's clock.
     pub fn now_ns(&self) -> u64 {
         self.started.elapsed().as_nanos() as u64
+    }
+
+    /// Makes the publisher `id` of messages that connections of this fleet can send.
+    pub fn publisher(&self, id: u32, payload_bytes: usize) -> Publisher {
+        Publisher::new(id, payload_bytes, self.speech.clone())
     }
 
     /// Gives sockets that are started from now on a receive buffer of this size, or the kernel's own choice again.
@@ -245,7 +261,7 @@ impl Fleet {
             };
             let read_at_ns = self.started.elapsed().as_nanos() as u64;
             let filled = &self.buffer[..carried + count];
-            let consumed = entry.consume(slot, filled, read_at_ns, on)?;
+            let consumed = entry.consume(slot, filled, read_at_ns, &self.speech, on)?;
             entry.carry.clear();
             entry.carry.extend_from_slice(&filled[consumed..]);
             // A short read emptied the socket: the edge for what comes later is still ahead.
@@ -271,28 +287,51 @@ impl Slot {
         Ok(sent)
     }
 
+    /// Sends a frame of this side's own; what the kernel does not take follows when it can.
+    fn say(&mut self, frame: &[u8]) {
+        let sent = if self.unsent.is_empty() { self.write(frame).unwrap_or(frame.len()) } else { 0 };
+        self.unsent.extend_from_slice(&frame[sent..]);
+    }
+
+    fn opened(&mut self, slot: usize, on: &mut impl FnMut(usize, Signal<'_>)) {
+        self.phase = Phase::Open;
+        on(slot, Signal::Opened);
+    }
+
     /// Takes every whole frame from `filled` and returns the bytes taken.
     fn consume(
         &mut self,
         slot: usize,
         filled: &[u8],
         read_at_ns: u64,
+        speech: &Speech,
         on: &mut impl FnMut(usize, Signal<'_>),
     ) -> Result<usize, Ending> {
         let mut consumed = 0;
-        if self.phase != Phase::Open {
+        if matches!(self.phase, Phase::Connecting | Phase::Upgrading) {
             match answer(filled) {
                 Answer::Partial => return Ok(0),
                 Answer::Refused { status } => return Err(Ending::Refused(status)),
                 Answer::Accepted { bytes } => consumed = bytes,
             }
-            self.phase = Phase::Open;
-            on(slot, Signal::Opened);
+            self.phase = Phase::Greeting;
+            match speech.greeting() {
+                Some(greeting) => self.say(&greeting),
+                None => self.opened(slot, on),
+            }
         }
         while let Some(frame) = frame::parse(&filled[consumed..]).map_err(Ending::Fault)? {
             consumed += frame.bytes;
             match frame.kind {
-                Kind::Message => on(slot, Signal::Message { payload: frame.payload, read_at_ns }),
+                Kind::Message if self.phase == Phase::Greeting => {
+                    if speech.is_greeted(frame.payload) {
+                        self.opened(slot, on);
+                    }
+                }
+                Kind::Message => match speech.answer(frame.payload) {
+                    Some(answer) => self.say(&answer),
+                    None => on(slot, Signal::Message { payload: frame.payload, read_at_ns }),
+                },
                 Kind::Close => {
                     let code = frame.payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
                     return Err(Ending::Closed(code));
@@ -300,8 +339,7 @@ impl Slot {
                 Kind::Ping => {
                     let mut pong = Vec::new();
                     frame::append_pong(frame.payload, &mut pong);
-                    let sent = if self.unsent.is_empty() { self.write(&pong).unwrap_or(pong.len()) } else { 0 };
-                    self.unsent.extend_from_slice(&pong[sent..]);
+                    self.say(&pong);
                 }
                 Kind::Pong => {}
             }

@@ -15,6 +15,7 @@ mod process;
 mod route;
 mod runs;
 mod socket;
+mod speech;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::fleet::Fleet;
 use crate::process::Process;
 use crate::route::Route;
 use crate::runs::Run;
+use crate::speech::Speech;
 
 /// Descriptors beside the sockets: epoll, standard streams, files in `/proc`.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -47,8 +49,9 @@ fn run(args: &Args) -> Result<Value> {
     }
     let route = Route::new(args.target, &args.path, args.tokens.as_deref())?;
     let lazy = (args.lazy_us > 0).then(|| Duration::from_micros(args.lazy_us));
+    let speech = Speech::to(args.subscribe.as_deref());
     let mut run = Run {
-        fleet: Fleet::new(route, slots, Duration::from_secs(args.run_s_max), lazy)?,
+        fleet: Fleet::new(route, slots, Duration::from_secs(args.run_s_max), lazy, speech)?,
         server: Process::new(args.server_pid),
         payload_bytes: args.payload_bytes,
         concurrency: args.concurrency,

@@ -14,6 +14,7 @@ use lychgate_service::accounts::{Accounts, LoginField};
 use lychgate_service::admission::Admission;
 use lychgate_service::issue::Issuer;
 use lychgate_service::limits::KeyedRate;
+use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::login_throttle::{LoginLimits, LoginThrottle};
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::subscribe::Subscriptions;
@@ -87,6 +88,8 @@ pub struct Dependencies {
     pub readiness: Vec<Arc<dyn Readiness>>,
     /// What the server goes on without, and says so.
     pub copies: Vec<Arc<dyn Readiness>>,
+    /// What channels of namespaces keep, where they keep anything.
+    pub kept: Option<Arc<LocalBroker>>,
 }
 
 /// The edge of the server.
@@ -147,6 +150,7 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             drain,
             live: Live {
+                kept: dependencies.kept,
                 tasks: vec![("connection", tracker.clone()), ("background", background.clone())],
                 ..live(&settings)
             },

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use lychgate_hub::Drain;
 use lychgate_service::conversation::Answers;
+use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::presence::SharedBoard;
 use lychgate_service::streams::Streams;
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -70,6 +71,8 @@ metrics! {
     BOARD_DEVICES = "lychgate_board_devices", Gauge, ["board"], "Devices that count on a board";
     MIRROR_WRITES = "lychgate_mirror_writes", Counter, ["board", "outcome"], "States written to the copy of a board, by outcome: `ok`, `failed` (and tried again), `refused` or `dropped`";
     MIRROR_WAITING = "lychgate_mirror_waiting", Gauge, ["board"], "Users whose newest state is not in the copy yet";
+    CHANNELS_KEPT = "lychgate_channels_kept", Gauge, [], "Channels of namespaces whose place is remembered";
+    CHANNELS_KEPT_BYTES = "lychgate_channels_kept_bytes", Gauge, [], "Bytes that they keep for clients that come back";
     TASKS = "lychgate_tasks", Gauge, ["kind"], "Tasks that have not ended: one for each connection, of HTTP and of a WebSocket (`connection`), and what runs beside them, such as texts and the answer to this request (`background`)";
     HUB_SESSIONS = "lychgate_hub_sessions", Gauge, [], "Sessions in the hub, those that are closing too";
     HUB_CHANNELS = "lychgate_hub_channels", Gauge, [], "Channels with at least one subscriber";
@@ -282,6 +285,8 @@ pub struct Live {
     pub answers: Vec<(String, Arc<Answers>)>,
     /// By the board's name.
     pub boards: Vec<(String, Arc<SharedBoard>)>,
+    /// What channels of namespaces keep, where they keep anything.
+    pub kept: Option<Arc<LocalBroker>>,
     /// By what kind of tasks they are the parent of.
     pub tasks: Vec<(&'static str, TaskTracker)>,
 }
@@ -306,6 +311,10 @@ impl Live {
             ends.map(|(end, count)| (format!("{endpoint},{}", label("end", end)), count))
         });
         write_family(out, &ANSWERS, &ends.collect::<Vec<_>>());
+        if let Some(kept) = self.kept.as_ref().map(|broker| broker.figures()) {
+            write_family(out, &CHANNELS_KEPT, &[(String::new(), kept.channels as u64)]);
+            write_family(out, &CHANNELS_KEPT_BYTES, &[(String::new(), kept.bytes as u64)]);
+        }
         let tasks = self.tasks.iter().map(|(kind, tracker)| (label("kind", kind), tracker.len() as u64));
         write_family(out, &TASKS, &tasks.collect::<Vec<_>>());
         let figures: Vec<_> = self.boards.iter().map(|(name, board)| (label("board", name), board.figures())).collect();

@@ -17,6 +17,7 @@ use lychgate_service::target::Target;
 use lychgate_service::template::Template;
 
 use crate::layers::origin::Origins;
+use crate::ws::channels::ChannelsSettings;
 use crate::ws::profile::Profile;
 
 /// Everything the gateway is told.
@@ -210,6 +211,8 @@ pub enum WhenFull {
 pub enum Behaviour {
     /// What its codec says.
     Converse(Converse),
+    /// Many channels, by the Centrifuge client protocol.
+    Channels(Arc<ChannelsSettings>),
     /// Text and binary come back as they are. For conformance tools.
     Echo,
     /// Nothing: whoever comes is told that the endpoint is no longer here, whatever they bring.

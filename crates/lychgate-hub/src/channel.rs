@@ -98,6 +98,23 @@ impl ChannelState {
         }
     }
 
+    /// Whether there are members of `class`.
+    pub(crate) fn has_class(&self, class: Class) -> bool {
+        self.groups.iter().any(|group| group.class == class)
+    }
+
+    /// Moves the members of one class to another, and returns them with their new keys. What is pending must be sealed
+    /// before.
+    pub(crate) fn convert(&mut self, from: Class, into: Class) -> Vec<(Session, u32)> {
+        let Some(position) = self.groups.iter().position(|group| group.class == from) else { return Vec::new() };
+        let members = self.groups.swap_remove(position).members;
+        let moved = members.into_iter().map(|(_, session)| {
+            let key = self.insert(session.clone(), into);
+            (session, key)
+        });
+        moved.collect()
+    }
+
     /// Removes all members and returns them. What is pending must be sealed before.
     pub(crate) fn take_members(&mut self) -> Vec<Session> {
         let groups = std::mem::take(&mut self.groups);

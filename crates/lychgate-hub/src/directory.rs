@@ -45,6 +45,11 @@ impl Directory {
         }
     }
 
+    /// All channels that have members.
+    pub(crate) fn list(&self) -> Vec<Arc<Channel>> {
+        self.stripes.iter().flat_map(|stripe| stripe.lock().iter().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// Takes `channel` off; another one of the same name stays.
     pub(crate) fn remove(&self, channel: &Arc<Channel>) {
         let hash = self.hasher.hash_one(&channel.name);

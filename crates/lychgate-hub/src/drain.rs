@@ -142,12 +142,20 @@ impl Drain {
     }
 
     /// Bytes published since the flusher that lags most last had nothing to do; each frame counts once.
+    /// One that waits to be woken does not lag: what was published meanwhile was for others.
     ///
     /// Blocked sessions do not count: their queues have limits of their own.
     /// A caller that stops publishing while this is high keeps sockets that do read from overflowing.
     pub fn backlog_bytes(&self) -> u64 {
         let published = self.0.counters.bytes_published();
-        let lag = |shard: &Shard| published.saturating_sub(shard.caught_up());
+        let lag = |shard: &Shard| {
+            if shard.is_idle() {
+                // So that it does not seem to lag by all of this once it is woken. A frame that is published in this
+                // very moment may be passed over; the next one is not.
+                shard.caught_up_with(published);
+            }
+            published.saturating_sub(shard.caught_up())
+        };
         self.0.shards.iter().map(lag).max().unwrap_or(0)
     }
 

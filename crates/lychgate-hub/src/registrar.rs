@@ -157,6 +157,32 @@ impl Registrar {
         ended.len()
     }
 
+    /// Makes the members of class `from` members of class `into`: what is published from now on is encoded for that.
+    ///
+    /// What is pending is handed out in the old form first. Without members of `from` nothing happens.
+    pub fn convert(&self, channel: &ChannelName, from: Class, into: Class) {
+        let mut distribution = Distribution::new(&self.0);
+        self.with_channel(channel, |found, state| {
+            if from == into || !state.has_class(from) {
+                return;
+            }
+            found.seal(state, &mut distribution);
+            for (session, key) in state.convert(from, into) {
+                let mut memberships = session.memberships().lock();
+                if let Some(position) = memberships.position(found) {
+                    let membership = &mut memberships.list[position];
+                    (membership.class, membership.key) = (into, key);
+                }
+            }
+        });
+    }
+
+    /// Every channel that has members, and how many, in no order.
+    pub fn channels(&self) -> Vec<(ChannelName, usize)> {
+        let all = self.0.directory.list();
+        all.into_iter().map(|channel| (channel.name.clone(), channel.state.lock().members())).collect()
+    }
+
     /// Number of sessions in `channel`.
     pub fn members(&self, channel: &ChannelName) -> usize {
         self.with_channel(channel, |_, state| state.members()).unwrap_or(0)
@@ -223,7 +249,7 @@ impl Subscription {
         &self.channel
     }
 
-    /// The class it receives in.
+    /// The class it began to receive in; [`Registrar::convert`] may have changed it since.
     pub fn class(&self) -> Class {
         self.class
     }

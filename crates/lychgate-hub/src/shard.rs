@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -21,6 +21,8 @@ pub(crate) struct Shard {
     work: Mutex<Work>,
     /// How many bytes had been published when the flusher last had nothing to do.
     caught_up: AtomicU64,
+    /// Whether the flusher waits to be woken.
+    is_idle: AtomicBool,
 }
 
 #[derive(Default)]
@@ -81,6 +83,11 @@ impl Shard {
         self.caught_up.store(published, Relaxed);
     }
 
+    /// Whether the flusher has nothing to do and waits to be woken: nothing that was published meanwhile was for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_idle.load(Relaxed)
+    }
+
     /// How many of the bytes ever published the flusher is known to have dealt with.
     pub(crate) fn caught_up(&self) -> u64 {
         self.caught_up.load(Relaxed)
@@ -118,6 +125,7 @@ impl Shard {
             Some(waker) => waker.clone_from(context.waker()),
             None => work.waker = Some(context.waker().clone()),
         }
+        self.is_idle.store(true, Relaxed);
         Poll::Pending
     }
 
@@ -125,6 +133,7 @@ impl Shard {
         let mut work = self.work.lock();
         add(&mut work);
         let waker = work.waker.take();
+        self.is_idle.store(false, Relaxed);
         drop(work);
         if let Some(waker) = waker {
             waker.wake();

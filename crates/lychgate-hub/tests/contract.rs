@@ -314,6 +314,42 @@ fn a_flusher_is_woken_once_for_its_own_shard_only() {
 }
 
 #[test]
+fn a_flusher_that_is_not_needed_does_not_lag() {
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(1, Ordering::SeqCst);
+        }
+    }
+    let bench = Bench::new(4, 1_024);
+    let flags = [0; 4].map(|_| Arc::new(Woken(AtomicUsize::new(1))));
+    let wakers = flags.clone().map(Waker::from);
+    // As a runtime does: whoever was not woken is not asked.
+    let run = || {
+        let mut ran = 0;
+        for shard in 0..4 {
+            while flags[shard].0.swap(0, Ordering::SeqCst) == 1 {
+                ran += 1;
+                while bench.drain.poll_ready(shard, &mut Context::from_waker(&wakers[shard])).is_ready() {
+                    bench.drain.seal(shard);
+                    let _ = bench.drain.flush(shard, 256);
+                }
+            }
+        }
+        ran
+    };
+    let (_member, tape) = bench.member(0);
+    assert_eq!((run(), bench.drain.backlog_bytes()), (4, 0));
+    for n in 1..=3 {
+        bench.publish("twelve bytes");
+        assert_eq!(bench.drain.backlog_bytes(), 15, "until it is written");
+        assert!((1..4).contains(&run()), "one flusher, or two, if another one's has the channel");
+        assert_eq!(bench.drain.backlog_bytes(), 0, "and those who were not woken had nothing to do with it");
+        assert_eq!(tape.text().len(), 15 * n);
+    }
+}
+
+#[test]
 fn nobody_publishes_to_a_channel_that_nobody_is_in() {
     let bench = Bench::new(1, 65_536);
     assert_eq!(bench.publish("a").sessions, 0);

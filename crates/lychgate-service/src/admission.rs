@@ -55,6 +55,8 @@ pub struct Admitted {
     pub permit: Permit,
     /// How long the socket may stay; `None` if the credential never expires.
     pub ends_in: Option<Duration>,
+    /// What the credential has proved; nothing, for a visitor without one.
+    pub proof: Option<Proof>,
 }
 
 /// Why somebody stays outside.
@@ -142,7 +144,7 @@ impl Admission {
             };
             let parameters = parameters.map_err(|_| Denied::NotFound)?;
             let permit = door.policy.permit(visitor, parameters, &Grants::default()).await?;
-            return Ok(Admitted { permit, ends_in: None });
+            return Ok(Admitted { permit, ends_in: None, proof: None });
         };
         let proof = match credential {
             Credential::Token(token) => Proof::of_claims(&self.verifier.verify(token, now.seconds())?),
@@ -159,7 +161,7 @@ impl Admission {
         let parameters = parameters.map_err(|_| Denied::NotFound)?;
         door.identity.compare(&principal, &parameters)?;
         let permit = door.policy.permit(principal, parameters, &proof.grants).await?;
-        Ok(Admitted { permit, ends_in })
+        Ok(Admitted { permit, ends_in, proof: Some(proof) })
     }
 
     /// Asks again whether the holder of `permit` may stay, with the same look-ups as at the door.

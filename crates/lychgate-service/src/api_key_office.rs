@@ -33,11 +33,18 @@ pub enum Scope {
     RegistryRead,
     /// To change them.
     RegistryWrite,
+    /// To publish in channels.
+    ChannelsPublish,
+    /// To read who is in channels and what they keep.
+    ChannelsRead,
+    /// To subscribe, unsubscribe and disconnect clients, and to have channels forget.
+    ChannelsManage,
 }
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: &[Self] = &[Self::RegistryRead, Self::RegistryWrite];
+    pub const ALL: &[Self] =
+        &[Self::RegistryRead, Self::RegistryWrite, Self::ChannelsPublish, Self::ChannelsRead, Self::ChannelsManage];
 
     /// Its name, in commands, in stores and in refusals.
     #[must_use]
@@ -45,6 +52,9 @@ impl Scope {
         match self {
             Self::RegistryRead => "registry:read",
             Self::RegistryWrite => "registry:write",
+            Self::ChannelsPublish => "channels:publish",
+            Self::ChannelsRead => "channels:read",
+            Self::ChannelsManage => "channels:manage",
         }
     }
 
@@ -210,6 +220,19 @@ impl ApiKeyOffice {
     ///
     /// A dropped call did nothing, except that the use may be noted.
     pub async fn check(&self, key: &ApiKey, scope: Scope) -> Result<String, ApiKeyRefused> {
+        self.check_any(key, scope, &[]).await
+    }
+
+    /// The same for a key that is good for `scope` or for one of the `others`.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check); a key that is good for none of them is told that it lacks `scope`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`check`](Self::check).
+    pub async fn check_any(&self, key: &ApiKey, scope: Scope, others: &[Scope]) -> Result<String, ApiKeyRefused> {
         let hash = key.hash().ok_or(ApiKeyRefused::Malformed)?;
         let stored = self.keys.find(&hash).await?.ok_or(ApiKeyRefused::Unknown)?;
         let name = stored.name;
@@ -223,11 +246,8 @@ impl ApiKeyOffice {
             // A full disk must not keep anybody from reading.
             tracing::warn!(key = name, cause = %error, "the use of an API key could not be noted");
         }
-        if stored.scopes.iter().any(|held| held == scope.name()) {
-            Ok(name)
-        } else {
-            Err(ApiKeyRefused::Lacks { name, scope })
-        }
+        let is_held = |scope: &Scope| stored.scopes.iter().any(|held| held == scope.name());
+        if is_held(&scope) || others.iter().any(is_held) { Ok(name) } else { Err(ApiKeyRefused::Lacks { name, scope }) }
     }
 
     /// Keys whose names come after `after`, in byte order, at most `limit`.

@@ -77,7 +77,7 @@ fn read(cap: &Value) -> Vec<Grant> {
 
 /// Whether `*` in `pattern` can stand for something that makes it `text`. Takes time in proportion to both lengths
 /// multiplied, at the worst.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;

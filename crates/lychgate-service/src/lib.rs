@@ -5,12 +5,14 @@
 pub mod accounts;
 pub mod admission;
 pub mod api_key_office;
+pub mod channels;
 pub mod codec;
 pub mod conversation;
 pub mod directory;
 pub mod grants;
 pub mod identity;
 pub mod issue;
+pub mod journal;
 pub mod limits;
 pub mod local_broker;
 pub mod login_throttle;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use lychgate_protocol::channel::ChannelName;
 use serde_json::{Map, Value};
 
+use crate::channels::Vouch;
 use crate::grants::{Grants, Verb};
 use crate::ports::rights::{Answer, Parameter, Question, Relation, Rights, RightsError};
 use crate::principal::Principal;
@@ -111,6 +112,10 @@ pub enum Access {
     },
     /// Whose token says so.
     Granted,
+    /// Who shows a token for this very channel, beside the one that says who they are.
+    Vouched,
+    /// Nobody who asks. The server itself may put somebody there.
+    Nobody,
 }
 
 /// The rule of one endpoint: which channel, and for whom.
@@ -198,11 +203,31 @@ impl Policy {
                 ChannelName::new(&name).map_err(|_| Denied::NotFound)?
             }
         };
+        self.permit_to(channel, principal, parameters, grants).await
+    }
+
+    /// The same for a channel that the client names itself; `parameters` are what its name says.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`]; also when nobody can be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call did nothing.
+    pub async fn permit_to(
+        &self,
+        channel: ChannelName,
+        principal: Principal,
+        parameters: Parameters,
+        grants: &Grants,
+    ) -> Result<Permit, Denied> {
         let mut attributes = Map::new();
         let mut asked_about = None;
         let mut may_publish = true;
         match &self.access {
             Access::Any => {}
+            Access::Vouched | Access::Nobody => return Err(Denied::Forbidden),
             Access::Granted => {
                 if !grants.allow(Verb::Subscribe, &channel) {
                     return Err(Denied::Forbidden);
@@ -231,15 +256,40 @@ impl Policy {
                 asked_about = Some(question.resource.into());
             }
         }
-        let inbox = match &self.inbox {
+        let inbox = self.inbox_of(&principal, &parameters)?;
+        let resource = asked_about;
+        Ok(Permit(Arc::new(Granted { channel, principal, parameters, attributes, resource, may_publish, inbox })))
+    }
+
+    /// The permit to a channel for which somebody else has vouched. Nobody is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] where nobody comes in by asking.
+    pub fn vouched(&self, vouch: &Vouch, principal: Principal, parameters: Parameters) -> Result<Permit, Denied> {
+        if matches!(self.access, Access::Nobody) && !vouch.is_of_application() {
+            return Err(Denied::Forbidden);
+        }
+        let inbox = self.inbox_of(&principal, &parameters)?;
+        Ok(Permit(Arc::new(Granted {
+            channel: vouch.channel().clone(),
+            principal,
+            parameters,
+            attributes: Map::new(),
+            resource: None,
+            may_publish: true,
+            inbox,
+        })))
+    }
+
+    fn inbox_of(&self, principal: &Principal, parameters: &Parameters) -> Result<Option<ChannelName>, Denied> {
+        Ok(match &self.inbox {
             // Nobody is meant by what is for a visitor whom anybody can be.
             Some(naming) if !principal.is_anonymous() => {
-                let name = naming.name(&principal, &parameters).ok_or(Denied::NotFound)?;
+                let name = naming.name(principal, parameters).ok_or(Denied::NotFound)?;
                 Some(ChannelName::new(&name).map_err(|_| Denied::NotFound)?)
             }
             _ => None,
-        };
-        let resource = asked_about;
-        Ok(Permit(Arc::new(Granted { channel, principal, parameters, attributes, resource, may_publish, inbox })))
+        })
     }
 }

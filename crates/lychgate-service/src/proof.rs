@@ -5,10 +5,14 @@
 use lychgate_token::Claims;
 use serde_json::{Map, Value, json};
 
+use crate::channels::Vouch;
 use crate::grants::{self, Grants};
 
 /// The claims by which tokens call their user, the first one that is there.
 const NAME_CLAIMS: [&str; 3] = ["username", "preferred_username", "name"];
+
+/// The claim that says what others may know of a connection.
+const INFO_CLAIM: &str = "info";
 
 /// The proven word of an issuer.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,10 @@ pub struct Proof {
     pub exp: Option<u64>,
     /// What it grants.
     pub grants: Grants,
+    /// What others may know of the connection.
+    pub info: Option<Value>,
+    /// Whether it speaks of one channel, and so not of who connects.
+    pub is_for_a_channel: bool,
     /// The grants as they were written, for a ticket.
     caps: Option<Value>,
 }
@@ -35,6 +43,8 @@ impl Proof {
             name: NAME_CLAIMS.iter().find_map(text).map(str::to_owned),
             exp: claims.exp,
             grants: Grants::of_claims(&claims.extra),
+            info: claims.extra.get(INFO_CLAIM).cloned(),
+            is_for_a_channel: Vouch::is_vouch(claims),
             caps: claims.extra.get(grants::CLAIM).cloned(),
         }
     }
@@ -42,13 +52,28 @@ impl Proof {
     /// What is left of a proof once its token is gone: whom it was about.
     #[must_use]
     pub(crate) fn of_subject(subject: &str) -> Self {
-        Self { subject: subject.to_owned(), name: None, exp: None, grants: Grants::default(), caps: None }
+        Self {
+            subject: subject.to_owned(),
+            name: None,
+            exp: None,
+            grants: Grants::default(),
+            info: None,
+            is_for_a_channel: false,
+            caps: None,
+        }
     }
 
     /// As JSON text that [`from_json`](Self::from_json) reads.
     #[must_use]
     pub fn to_json(&self) -> String {
-        json!({ "sub": self.subject, "name": self.name, "exp": self.exp, grants::CLAIM: self.caps }).to_string()
+        json!({
+            "sub": self.subject,
+            "name": self.name,
+            "exp": self.exp,
+            INFO_CLAIM: self.info,
+            grants::CLAIM: self.caps,
+        })
+        .to_string()
     }
 
     /// From what [`to_json`](Self::to_json) wrote; `None` for anything else.
@@ -64,6 +89,8 @@ impl Proof {
                 Some(exp) => Some(exp.as_u64()?),
             },
             grants,
+            is_for_a_channel: false,
+            info: fields.remove(INFO_CLAIM).filter(|info| !info.is_null()),
             caps: fields.remove(grants::CLAIM).filter(|caps| !caps.is_null()),
         })
     }
@@ -88,6 +115,8 @@ mod tests {
                 name: name.map(str::to_owned),
                 exp,
                 grants: caps.as_ref().map_or_else(Grants::default, |_| Grants::of_claims(claims.as_object().unwrap())),
+                info: exp.map(|_| json!({ "colour": "red" })),
+                is_for_a_channel: false,
                 caps,
             };
             assert_eq!(Proof::from_json(&proof.to_json()), Some(proof));

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::policy::Permit;
-use crate::ports::broker::{Broker, BrokerError, Publication, Published};
+use crate::ports::broker::{Author, Broker, BrokerError, Publication, Published};
 use crate::ports::clock::{Clock, UnixMicros};
 
 /// Who gets a publication.
@@ -100,7 +100,8 @@ impl Publisher {
                 Audience::All => None,
                 Audience::Others => Some(from),
             };
-            Ok(self.broker.publish(permit.channel(), Publication { payload, exclude })?)
+            let author = Some(Author::of(permit.principal(), ""));
+            Ok(self.broker.publish(permit.channel(), Publication { payload, exclude, author, transient: false })?)
         })?
     }
 

@@ -124,6 +124,12 @@ impl Target {
         Ok(Self { route, slots })
     }
 
+    /// Slots without a path, such as those of a channel's name.
+    pub(crate) fn of_slots(slots: Vec<Slot>) -> Result<Self, TargetFault> {
+        check_slots(&slots)?;
+        Ok(Self { route: String::new(), slots })
+    }
+
     /// `/ws`, without parameters.
     #[must_use]
     pub fn root() -> Self {
@@ -199,6 +205,13 @@ impl fmt::Display for Slot {
     }
 }
 
+impl Slot {
+    /// Reads `name`, `name:kind` or `name:kind=default`.
+    pub(crate) fn parse(inner: &str) -> Result<Self, TargetFault> {
+        parse_slot(inner)
+    }
+}
+
 impl Kind {
     /// Whether `value` is of this kind.
     #[must_use]
@@ -206,7 +219,8 @@ impl Kind {
         self.read(value).is_some()
     }
 
-    fn read(self, value: &str) -> Option<Parameter> {
+    /// The value, if it is of this kind.
+    pub(crate) fn read(self, value: &str) -> Option<Parameter> {
         match self {
             // "+7" and "007" parse as well; two spellings of one number would be two channels somewhere.
             Self::Int => value.parse::<i64>().ok().filter(|n| n.to_string() == value).map(Parameter::Integer),

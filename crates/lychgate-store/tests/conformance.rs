@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 use lychgate_service::ports::api_keys::ApiKeys;
 use lychgate_service::ports::keys::Keys;
 use lychgate_service::ports::messages::Messages;
+use lychgate_service::ports::publications::Publications;
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::ports::registry::Registry;
 use lychgate_service::ports::tickets::{StoredTicket, Tickets};
 use lychgate_service::ports::users::Users;
 use lychgate_service::testing::{
-    api_keys_conformance, keys_conformance, messages_conformance, registry_conformance, tickets_conformance,
-    users_conformance,
+    api_keys_conformance, keys_conformance, messages_conformance, publications_conformance, registry_conformance,
+    tickets_conformance, users_conformance,
 };
 use lychgate_store::SqliteStore;
 
@@ -84,6 +85,17 @@ async fn messages_in_memory() {
         (store.clone() as Arc<dyn Messages>, store as Arc<dyn Users>)
     })
     .await;
+}
+
+#[tokio::test]
+async fn publications_in_memory() {
+    publications_conformance(async || in_memory().await as Arc<dyn Publications>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publications_in_a_file() {
+    let files = Files::new();
+    publications_conformance(async || files.next().await as Arc<dyn Publications>).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -41,7 +41,7 @@ fn runtime(workers: usize) -> std::io::Result<Runtime> {
 }
 
 async fn run(config: Arc<Config>) -> anyhow::Result<()> {
-    let Server { gateway, listeners, operations, store } = match wiring::build(&config).await {
+    let Server { gateway, listeners, operations, writers, store } = match wiring::build(&config).await {
         Ok(server) => server,
         Err(faults) => bail!("the server cannot start:\n\n{}", faults.join("\n\n")),
     };
@@ -50,7 +50,11 @@ async fn run(config: Arc<Config>) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     tasks.spawn(watch_signals(soft.clone(), hard.clone()));
     serve_until_stopped(gateway, listeners, operations, &soft, &hard).await;
-    if timeout(wiring::CLOSE_WAIT, store.close()).await.is_err() {
+    let closed = async {
+        writers.stop().await;
+        store.close().await;
+    };
+    if timeout(wiring::CLOSE_WAIT, closed).await.is_err() {
         tracing::warn!("the database is still busy; what was acknowledged is on disk");
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! Every adapter meets its port here and nowhere else.
 //! Everything that keeps the server from starting is told at once, not one thing at a time.
 
+mod channels;
 mod conversations;
 mod doors;
 mod edge;
@@ -15,15 +16,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_gateway::http::api::ApiParts;
+use lychgate_gateway::ws::channels::ChannelFraming;
 use lychgate_gateway::{Dependencies, Gateway};
-use lychgate_hub::{Hub, HubConfig};
+use lychgate_hub::{Hub, HubConfig, Registrar};
 use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, PasswordRule};
 use lychgate_service::admission::Admission;
 use lychgate_service::api_key_office::ApiKeyOffice;
+use lychgate_service::channels::Namespaces;
 use lychgate_service::issue::{Issuer, TokenShape};
-use lychgate_service::local_broker::LocalBroker;
+use lychgate_service::local_broker::{Keeping, LocalBroker};
 use lychgate_service::login_throttle::LoginLimits;
-use lychgate_service::ports::broker::Broker;
 use lychgate_service::ports::clock::{Clock, SystemClock};
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::ports::tickets::Tickets;
@@ -38,6 +40,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::channels::Channels;
 use self::conversations::Ground;
 use self::doors::Authorities;
 use crate::config::{Config, Operations};
@@ -62,8 +65,26 @@ pub struct Server {
     pub listeners: Vec<TcpListener>,
     /// Where metrics and health are, if they have a port of their own.
     pub operations: Option<TcpListener>,
+    /// Who writes to the database until nobody is there any more: to be stopped behind the gateway.
+    pub writers: Writers,
     /// The database, to be closed last.
     pub store: SqliteStore,
+}
+
+/// Tasks that end after the gateway, since it gives them work until its end.
+#[derive(Default)]
+pub struct Writers {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Writers {
+    /// Has them do what waits, and ends them.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }
 
 /// Opens and builds everything that `config` asks for.
@@ -84,32 +105,40 @@ pub async fn build(config: &Config) -> Result<Server, Vec<String>> {
             .ok(),
     };
     let (Some(store), Some(listeners), Some(operations)) = (store, listeners, operations) else { return Err(faults) };
-    let gateway = assemble(config, store.clone()).await?;
-    Ok(Server { gateway, listeners, operations, store })
+    let writers = Writers::default();
+    let gateway = assemble(config, store.clone(), &writers).await?;
+    Ok(Server { gateway, listeners, operations, writers, store })
 }
 
-async fn assemble(config: &Config, store: SqliteStore) -> Result<Gateway, Vec<String>> {
+async fn assemble(config: &Config, store: SqliteStore, writers: &Writers) -> Result<Gateway, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hub = HubConfig { shards: workers(config), batch_bytes_max: config.limits.batch_bytes_max };
     let (registrar, drain) = Hub::new(hub);
-    let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(registrar.clone()));
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let authorities = Authorities { users: Arc::new(store.clone()), registry: Arc::new(store.clone()), config };
+    let namespaces = channels::namespaces(&authorities).await?;
+    let (local, kept) = broker(config, registrar.clone(), namespaces.clone(), &tasks, &stop);
+    let broker = channels::durable(local, &namespaces, &store, &clock, writers).await?;
     let ground = Ground {
         broker: Arc::clone(&broker),
         clock: Arc::clone(&clock),
         messages: Arc::new(store.clone()),
         users: Arc::new(store.clone()),
-        tasks: TaskTracker::new(),
-        stop: CancellationToken::new(),
+        tasks,
+        stop,
     };
-    let authorities = Authorities { users: Arc::new(store.clone()), registry: Arc::new(store.clone()), config };
     let doors = doors::doors(&authorities).await?;
     let conversations = conversations::conversations(config, &ground, &doors)?;
-    let subscriptions = Subscriptions::new(registrar.clone(), broker);
+    let subscriptions = Subscriptions::new(registrar.clone(), Arc::clone(&broker));
     let (test_token, tokens) = tokens(config, &store, Arc::clone(&clock)).await.map_err(|fault| vec![fault])?;
-    let settings = edge::settings(config, test_token, &doors, &conversations, &ground, &registrar)?;
+    let channels = Channels::new(namespaces, broker, Arc::clone(&tokens.verifier), Arc::clone(&clock));
+    let behind =
+        edge::Behind { conversations: &conversations, channels: &channels, ground: &ground, registrar: &registrar };
+    let settings = edge::settings(config, test_token, &doors, &behind)?;
     let api = config.api.enabled.then(|| ApiParts {
         office: Arc::new(ApiKeyOffice::new(Arc::new(store.clone()), Arc::clone(&clock))),
         registry: Arc::new(store.clone()),
+        channels: channels.api(config, &registrar),
     });
     // The copy of presence in Redis is no reason to take the server out: its own state is whole without it.
     let readiness: Vec<Arc<dyn Readiness>> = vec![Arc::new(store)];
@@ -127,8 +156,30 @@ async fn assemble(config: &Config, store: SqliteStore) -> Result<Gateway, Vec<St
         background_stop: ground.stop,
         readiness,
         copies: conversations.copies,
+        kept,
     };
     Ok(Gateway::new(settings, dependencies))
+}
+
+/// Where publications go: into this process alone, and kept where a namespace says so; the second is what keeps them.
+fn broker(
+    config: &Config,
+    registrar: Registrar,
+    namespaces: Namespaces,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> (Arc<LocalBroker>, Option<Arc<LocalBroker>>) {
+    let broker = LocalBroker::new(registrar).with_framing(Arc::new(ChannelFraming));
+    if namespaces.iter().all(|namespace| namespace.history.is_none()) {
+        return (Arc::new(broker), None);
+    }
+    let broker = Arc::new(broker.with_keeping(Keeping {
+        rules: Arc::new(namespaces),
+        bytes_max: config.limits.history_bytes_max,
+        channels_max: config.limits.history_channels_max,
+    }));
+    tasks.spawn(Arc::clone(&broker).run(stop.clone()));
+    (Arc::clone(&broker), Some(broker))
 }
 
 /// Who issues credentials and who checks them.

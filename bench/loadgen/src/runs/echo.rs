@@ -21,7 +21,7 @@ pub fn run(run: &mut Run, args: &EchoArgs) -> Result<Value> {
     run.open_all()?;
     let payload_bytes = run.payload_bytes;
     let mut publishers: Vec<Publisher> =
-        (0..args.connections).map(|slot| Publisher::new(slot as u32, payload_bytes)).collect();
+        (0..args.connections).map(|slot| run.fleet.publisher(slot as u32, payload_bytes)).collect();
     let mut answered: Vec<usize> = (0..args.connections).collect();
     let mut ledger = Ledger::new(args.connections);
     let mut histogram = Histogram::new();

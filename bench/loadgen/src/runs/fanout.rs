@@ -27,7 +27,7 @@ pub fn run(run: &mut Run, args: &FanoutArgs) -> Result<Value> {
     broadcast::settle(&mut run.fleet, args.receivers, run.payload_bytes)?;
 
     let mut flood = Flood {
-        publisher: Publisher::new(1, run.payload_bytes),
+        publisher: run.fleet.publisher(1, run.payload_bytes),
         ledger: Ledger::new(args.receivers),
         window: Window::new(args.receivers, args.window),
         reader: mark::Reader::new(),

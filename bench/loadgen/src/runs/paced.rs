@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Run;
-use crate::broadcast::{PUBLISHER_SLOT, Publisher};
+use crate::broadcast::PUBLISHER_SLOT;
 use crate::fleet::{Ending, Signal};
 use crate::histogram::{Histogram, Latency};
 use crate::ledger::{Ledger, Tally};
@@ -60,7 +60,7 @@ impl Paced {
 
 /// Publishes at `pace` and waits for the last delivery.
 pub fn publish(run: &mut Run, pace: &Pace) -> Result<Paced> {
-    let mut publisher = Publisher::new(pace.publisher, run.payload_bytes);
+    let mut publisher = run.fleet.publisher(pace.publisher, run.payload_bytes);
     let mut ledger = Ledger::new(pace.receivers);
     let mut histogram = Histogram::new();
     let mut reader = mark::Reader::new();

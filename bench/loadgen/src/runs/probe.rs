@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::args::ProbeArgs;
-use crate::broadcast::{PUBLISHER_SLOT, Publisher};
+use crate::broadcast::PUBLISHER_SLOT;
 use crate::fleet::{Ending, Signal};
 
 /// Runs it.
@@ -19,7 +19,7 @@ pub fn run(run: &mut Run, args: &ProbeArgs) -> Result<Value> {
     while run.fleet.now_ns() < until_ns && answer.is_none() && ending.is_none() {
         if upgraded && !sent {
             let mut frames = Vec::new();
-            Publisher::new(0, run.payload_bytes).append(run.fleet.now_ns(), &mut frames);
+            run.fleet.publisher(0, run.payload_bytes).append(run.fleet.now_ns(), &mut frames);
             // A server that accepts in order to refuse may be gone by now: the ending tells.
             let _ = run.fleet.send(PUBLISHER_SLOT, &frames);
             sent = true;

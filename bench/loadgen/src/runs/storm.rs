@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::args::StormArgs;
-use crate::broadcast::{self, Publisher};
+use crate::broadcast;
 use crate::opening;
 
 /// Runs it.
@@ -20,7 +20,7 @@ pub fn run(run: &mut Run, args: &StormArgs) -> Result<Value> {
     }
     let cut_s = (run.fleet.now_ns() - cut_at_ns) as f64 / 1e9;
     let opening = opening::open(&mut run.fleet, 0..args.connections, args.parallel, args.connections)?;
-    let mut publisher = Publisher::new(1, run.payload_bytes);
+    let mut publisher = run.fleet.publisher(1, run.payload_bytes);
     let broadcasts = broadcast::reach_all(&mut run.fleet, args.connections, &mut publisher)?;
     let seconds = (run.fleet.now_ns() - cut_at_ns) as f64 / 1e9;
     let server = server_before.until(&run.server.cpu()?);

@@ -9,6 +9,15 @@ use lychgate_token::Refusal;
 ///
 /// [`Refusal::Malformed`] when the header stands twice or is no text.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    by_scheme(headers, "bearer")
+}
+
+/// What stands behind `scheme` in `Authorization`, `None` if there is none or another scheme.
+///
+/// # Errors
+///
+/// As [`bearer`].
+pub fn by_scheme(headers: &HeaderMap, wanted: &str) -> Result<Option<String>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -16,7 +25,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     }
     let value = value.to_str().map_err(|_| Refusal::Malformed)?;
     match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(wanted) => Ok(Some(token.trim().to_owned())),
         _ => Ok(None),
     }
 }

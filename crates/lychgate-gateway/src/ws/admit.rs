@@ -16,6 +16,7 @@ use crate::layers::request_id::RequestId;
 use crate::settings::{Behaviour, CredentialSource};
 use crate::ticks::{NEVER, Ticker, Ticks, ticks};
 use crate::ws::changes::Seen;
+use crate::ws::channels::event_of;
 use crate::ws::credential::Found;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::gate::Gate;
@@ -61,6 +62,9 @@ pub async fn decide(
     if matches!(settings.behaviour, Behaviour::Gone) {
         return refuse(endpoint, caller.address, "gone", &"the endpoint is no longer here", Event::Gone);
     }
+    if matches!(settings.behaviour, Behaviour::Channels(_)) && matches!(found, Ok(None)) {
+        return Outcome::Await(Box::new(caller));
+    }
     let may_speak_first = settings.credentials.iter().any(|source| matches!(source, CredentialSource::Message(_)));
     if may_speak_first && matches!(found, Ok(None)) && settings.door.identity.anonymous.is_none() {
         return Outcome::Await(Box::new(caller));
@@ -85,7 +89,13 @@ pub async fn admit(gate: &Gate, endpoint: &Endpoint, found: Result<Option<Found>
     };
     let admitted = match admitted {
         Ok(admitted) => admitted,
-        Err(refused) => return refuse(endpoint, address, refused.code(), &refused, Event::of(&refused)),
+        Err(refused) => {
+            let event = match &endpoint.settings.behaviour {
+                Behaviour::Channels(_) => event_of(&refused),
+                _ => Event::of(&refused),
+            };
+            return refuse(endpoint, address, refused.code(), &refused, event);
+        }
     };
     let principal = admitted.permit.principal();
     if principal.is_anonymous() {
@@ -103,7 +113,12 @@ pub async fn admit(gate: &Gate, endpoint: &Endpoint, found: Result<Option<Found>
 
 /// Nobody has answered in time.
 pub fn too_late() -> Refused {
-    Denied::Unknown(RightsError::Unavailable("limits.handshake_timeout has passed".into())).into()
+    unanswered().into()
+}
+
+/// Nobody has said in time who may go where.
+pub fn unanswered() -> Denied {
+    Denied::Unknown(RightsError::Unavailable("limits.handshake_timeout has passed".into()))
 }
 
 fn refuse(
@@ -178,7 +193,8 @@ pub fn stand(
     })
 }
 
-fn expiry(ticker: Ticker, ends_in: Option<Duration>) -> Ticks {
+/// When a socket has to end whose credential is good for so long.
+pub fn expiry(ticker: Ticker, ends_in: Option<Duration>) -> Ticks {
     // One more, since `now` is rounded down: a token is good until its last moment.
     ends_in.map_or(NEVER, |left| ticker.now().saturating_add(ticks(left)).saturating_add(1))
 }
@@ -198,6 +214,6 @@ pub fn ask_again_at(ticker: Ticker, endpoint: &Endpoint) -> Ticks {
 pub fn ping_every(endpoint: &Endpoint) -> Option<Ticks> {
     match &endpoint.settings.behaviour {
         Behaviour::Converse(converse) => converse.conversation.codec().ping().map(|(every, _)| ticks(every).max(1)),
-        Behaviour::Echo | Behaviour::Gone => None,
+        Behaviour::Channels(_) | Behaviour::Echo | Behaviour::Gone => None,
     }
 }

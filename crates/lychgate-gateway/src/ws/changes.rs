@@ -97,7 +97,9 @@ impl Changes {
             loop {
                 let more = table.chunk(from, ENTRIES_PER_TURN, &mut chunk);
                 for entry in chunk.drain(..) {
-                    if entry.socket.registered().is_some_and(|permit| pending.concern(permit)) {
+                    let socket = &entry.socket;
+                    let by_channels = socket.watching().is_some_and(|user| pending.concern_any_right_of(user));
+                    if by_channels || socket.registered().is_some_and(|permit| pending.concern(permit)) {
                         entry.socket.ask_again();
                     }
                 }
@@ -129,6 +131,15 @@ impl Pending {
 
     fn concern(&self, permit: &Permit) -> bool {
         self.concern_user(permit.resource(), permit.principal().id())
+    }
+
+    /// Whether some right of `user` may be lost, whatever the resource.
+    fn concern_any_right_of(&self, user: &str) -> bool {
+        let concerns = |whom: &Whom| match whom {
+            Whom::Anybody => true,
+            Whom::Users(users) => users.contains(user),
+        };
+        self.concern_all || self.by_resource.values().any(concerns)
     }
 
     fn concern_user(&self, resource: Option<&str>, user: &str) -> bool {

@@ -80,11 +80,15 @@ impl Drop for Joining {
 mod tests {
     use std::io::IoSlice;
 
+    use async_trait::async_trait;
     use lychgate_hub::{Farewell, Hub, HubConfig, OutboxLimits, Sink, Written};
     use lychgate_protocol::channel::ChannelName;
     use lychgate_service::grants::Grants;
     use lychgate_service::policy::{Access, Parameters, Policy};
-    use lychgate_service::ports::broker::{Broker, BrokerError, Publication, Published};
+    use lychgate_service::ports::broker::{
+        Broker, BrokerError, Entry as BrokerEntry, Happening, HistoryPage, HistoryQuery, HistoryRefused, Publication,
+        Published, Since,
+    };
     use lychgate_service::principal::Principal;
 
     use super::*;
@@ -107,9 +111,24 @@ mod tests {
     #[derive(Default)]
     struct Vacated(Mutex<Vec<String>>);
 
+    #[async_trait]
     impl Broker for Vacated {
         fn publish(&self, _: &ChannelName, _: Publication<'_>) -> Result<Published, BrokerError> {
-            Ok(Published { offset: 1, sessions: 0 })
+            Ok(Published { offset: 1, epoch: None, sessions: 0 })
+        }
+
+        fn enter(&self, _: &ChannelName, _: Option<Since<'_>>, _: usize, enter: &mut dyn FnMut(BrokerEntry<'_>)) {
+            enter(BrokerEntry { top: None, recovered: None, missed: &[] });
+        }
+
+        fn history(&self, _: &ChannelName, _: HistoryQuery<'_>) -> Result<HistoryPage, HistoryRefused> {
+            Err(HistoryRefused::NotKept)
+        }
+
+        fn tell(&self, _: &ChannelName, _: Happening<'_>) {}
+
+        async fn forget(&self, _: &ChannelName) -> Result<(), BrokerError> {
+            Ok(())
         }
 
         fn vacated(&self, channel: &ChannelName) {

@@ -24,6 +24,7 @@
 
 pub mod admit;
 pub mod changes;
+pub mod channels;
 pub mod connection;
 pub mod credential;
 pub mod endpoint;

@@ -19,6 +19,7 @@ use lychgate_service::streams::{COMPLETED, UPSTREAM_FAILED};
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticker, Ticks, ticks_of};
 use crate::ws::endpoint::Endpoint;
 use crate::ws::profile::Event;
@@ -37,6 +38,8 @@ const ASK_AGAIN: u8 = 16;
 const PING: u8 = 32;
 /// It is not read from until something is done.
 const BUSY: u8 = 64;
+/// The application wants something done.
+const ORDERS: u8 = 128;
 
 /// One open WebSocket.
 pub struct Socket {
@@ -63,6 +66,8 @@ pub struct Socket {
     closing_since: AtomicU32,
     /// The right it is open by, where that rests on this server's own registry.
     registered: OnceLock<Permit>,
+    /// Whose rights to channels rest on it, where a connection holds many.
+    watches: OnceLock<Box<str>>,
 }
 
 /// What the connection's task woke up for, beside bytes to read.
@@ -76,6 +81,8 @@ pub enum Wake {
     AskAgain,
     /// The codec's own ping is due.
     Ping,
+    /// The application wants something done.
+    Orders,
     /// It is over.
     Cut,
 }
@@ -99,6 +106,7 @@ impl Socket {
             drains_at: AtomicU32::new(NEVER),
             closing_since: AtomicU32::new(0),
             registered: OnceLock::new(),
+            watches: OnceLock::new(),
         }
     }
 
@@ -144,6 +152,24 @@ impl Socket {
         self.registered.get()
     }
 
+    /// It holds channels by rights of `user` that rest on this server's own registry.
+    pub fn watches(&self, user: &str) {
+        // A connection has one user.
+        let _ = self.watches.set(user.into());
+    }
+
+    /// Whose rights to channels rest on this server's own registry, if it holds any by those.
+    #[must_use]
+    pub fn watching(&self) -> Option<&str> {
+        self.watches.get().map(|user| &**user)
+    }
+
+    /// Whether the codec's own pings find out if the peer is there. Before its session is open that has an end anyway.
+    #[must_use]
+    pub fn pings_itself(&self) -> bool {
+        matches!(self.endpoint.settings.behaviour, Behaviour::Channels(_))
+    }
+
     /// The right is asked for again at that time, and not before.
     pub fn asks_again_at(&self, at: Ticks) {
         self.asks_again_at.store(at, Ordering::Relaxed);
@@ -175,6 +201,11 @@ impl Socket {
     /// Has the connection's task ask for the right again.
     pub fn ask_again(&self) {
         self.raise(ASK_AGAIN);
+    }
+
+    /// Has the connection's task do what the application wants.
+    pub fn has_orders(&self) {
+        self.raise(ORDERS);
     }
 
     /// Nothing is read from here on, until [`listens`](Self::listens).
@@ -216,6 +247,10 @@ impl Socket {
         if flags & PING != 0 && !is_busy {
             self.flags.fetch_and(!PING, Ordering::AcqRel);
             return Poll::Ready(Wake::Ping);
+        }
+        if flags & ORDERS != 0 && !is_busy {
+            self.flags.fetch_and(!ORDERS, Ordering::AcqRel);
+            return Poll::Ready(Wake::Orders);
         }
         if flags & ASK_AGAIN != 0 && !is_busy {
             self.flags.fetch_and(!ASK_AGAIN, Ordering::AcqRel);

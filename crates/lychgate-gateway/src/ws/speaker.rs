@@ -14,6 +14,7 @@ use lychgate_service::limits::{Bucket, Rate};
 
 use crate::settings::Behaviour;
 use crate::ws::admit::Caller;
+use crate::ws::channels::{Client, Input};
 use crate::ws::gate::Gate;
 use crate::ws::profile::Event;
 use crate::ws::socket::{Socket, Wake};
@@ -34,13 +35,15 @@ pub struct Speaker {
     pub(super) standing: Option<Standing>,
     /// Who has still to show a credential.
     pub(super) caller: Option<Box<Caller>>,
+    /// What it holds as a client of many channels; `None` elsewhere, and while it takes its turn.
+    pub(super) channels: Option<Box<Client>>,
     /// What has to be done before more is read.
     pub(super) waiting: Option<Box<Waiting>>,
     /// How often in a row nobody could be asked about its right.
     pub(super) asked_in_vain: u8,
     messages: Bucket,
-    refused_messages: Bucket,
-    pings: Bucket,
+    /// What most connections never do.
+    rare: Option<Box<Rare>>,
     /// When the bytes were read that are being acted on, in milliseconds of the gate's ticker.
     now_ms: u64,
     /// Frames for this connection alone that its last read has caused so far. Lent by the thread for that long.
@@ -53,6 +56,13 @@ pub struct Speaker {
     unreadable: bool,
 }
 
+/// Counts of what most connections never do, made when one does.
+#[derive(Default)]
+struct Rare {
+    refused_messages: Bucket,
+    pings: Bucket,
+}
+
 impl Speaker {
     /// A speaker whose session is open. With `standing` it was admitted, with `caller` it has still to show why.
     #[must_use]
@@ -63,17 +73,24 @@ impl Speaker {
             session: entry.session,
             standing,
             caller,
+            channels: None,
             waiting: None,
             asked_in_vain: 0,
             messages: Bucket::default(),
-            refused_messages: Bucket::default(),
-            pings: Bucket::default(),
+            rare: None,
             now_ms: 0,
             answers: Vec::new(),
             peer_closed: false,
             finished: false,
             unreadable: false,
         }
+    }
+
+    /// The same, for a client of many channels.
+    #[must_use]
+    pub(super) fn with_channels(mut self, client: Box<Client>) -> Self {
+        self.channels = Some(client);
+        self
     }
 
     /// The writing side.
@@ -135,8 +152,15 @@ impl Speaker {
         match wake {
             Wake::Writable => self.gate.drain.writable(&self.session),
             Wake::Finished => self.close_frame_left(),
-            Wake::AskAgain => self.ask_again(),
+            Wake::AskAgain => {
+                self.ask_again();
+                self.answer();
+            }
             Wake::Ping => self.send_ping(),
+            Wake::Orders => {
+                self.take_turn(Input::Orders);
+                self.answer();
+            }
             Wake::Cut => {}
         }
     }
@@ -169,6 +193,9 @@ impl Speaker {
     }
 
     fn text(&mut self, text: &str) {
+        if self.channels.is_some() {
+            return self.command(text.as_bytes());
+        }
         if !self.may_send() {
             return;
         }
@@ -177,7 +204,7 @@ impl Speaker {
         }
         let Some(standing) = &mut self.standing else { return };
         match &self.socket.endpoint().settings.behaviour {
-            Behaviour::Gone => {}
+            Behaviour::Gone | Behaviour::Channels(_) => {}
             Behaviour::Echo => encode::text(text.as_bytes(), &mut self.answers),
             Behaviour::Converse(converse) => {
                 let mut counts = std::mem::take(&mut standing.counts);
@@ -191,6 +218,9 @@ impl Speaker {
     }
 
     fn binary(&mut self, payload: &[u8]) {
+        if self.channels.is_some() {
+            return self.command(payload);
+        }
         if !self.may_send() {
             return;
         }
@@ -199,7 +229,7 @@ impl Speaker {
         }
         let Some(standing) = &self.standing else { return };
         match &self.socket.endpoint().settings.behaviour {
-            Behaviour::Gone => {}
+            Behaviour::Gone | Behaviour::Channels(_) => {}
             Behaviour::Echo => encode::binary(payload, &mut self.answers),
             Behaviour::Converse(converse) => {
                 let mut out = Frames { answers: &mut self.answers, drain: &self.gate.drain, session: &self.session };
@@ -207,6 +237,12 @@ impl Speaker {
                 self.follow(then);
             }
         }
+    }
+
+    /// A message of a client of many channels. Its commands are counted one by one.
+    fn command(&mut self, message: &[u8]) {
+        self.socket.endpoint().metrics.messages.inc();
+        self.take_turn(Input::Message(message.to_vec()));
     }
 
     /// Does what is left to do after a message.
@@ -225,8 +261,13 @@ impl Speaker {
         }
     }
 
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     pub(super) fn ping(&mut self, payload: &[u8]) {
-        if self.pings.take(self.gate.limits.ping_rate, self.now_ms).is_err() {
+        let (rate, now_ms) = (self.gate.limits.ping_rate, self.now_ms);
+        if self.rare().pings.take(rate, now_ms).is_err() {
             self.socket.endpoint().metrics.message_refused("ping_rate");
             return self.close(Event::Rate);
         }
@@ -241,8 +282,8 @@ impl Speaker {
             return true;
         }
         endpoint.metrics.message_refused("rate");
-        let allowance = Rate::new(1, 1_000, REFUSED_MESSAGES_BURST);
-        if self.refused_messages.take(allowance, self.now_ms).is_err() {
+        let (allowance, now_ms) = (Rate::new(1, 1_000, REFUSED_MESSAGES_BURST), self.now_ms);
+        if self.rare().refused_messages.take(allowance, now_ms).is_err() {
             self.close(Event::Rate);
         } else {
             self.error_frame("Too many messages. This one was not delivered; send more slowly.", "rate");
@@ -289,6 +330,8 @@ impl Speaker {
     }
 
     fn leave(&mut self) {
+        // A client of many channels leaves them by being dropped.
+        self.channels = None;
         if let Some(standing) = &mut self.standing {
             let behaviour = &self.socket.endpoint().settings.behaviour;
             standing.leave(&self.gate.subscriptions, behaviour, self.session.id());
@@ -320,7 +363,7 @@ impl Speaker {
     }
 
     /// Queues the last frame, behind everything that this connection has caused.
-    fn finish(&mut self, code: CloseCode, reason: &str) {
+    pub(super) fn finish(&mut self, code: CloseCode, reason: &str) {
         self.answer();
         let mut frame = Vec::new();
         encode::close(code, reason, &mut frame);

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lychgate_hub::Drain;
-use lychgate_protocol::ws::encode;
+use lychgate_protocol::centrifuge::code::disconnect_reason;
+use lychgate_protocol::ws::{CloseCode, encode};
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::Limits;
+use crate::settings::{Behaviour, Limits};
 use crate::ticks::{Ticker, Ticks, ticks};
 use crate::ws::profile::Event;
 use crate::ws::table::{Entry, Table};
@@ -90,6 +91,9 @@ impl Sweep {
             return;
         }
         if now >= socket.expires_at.load(Ordering::Relaxed) {
+            if socket.is_awaiting() && matches!(socket.endpoint().settings.behaviour, Behaviour::Channels(_)) {
+                return close_stale(&self.drain, entry);
+            }
             let event = if socket.is_awaiting() { Event::Missing } else { Event::ExpiredLive };
             return self.close(entry, event);
         }
@@ -112,7 +116,9 @@ impl Sweep {
             if now.saturating_sub(asked_at) >= self.pong_timeout {
                 self.close(entry, Event::NoPong);
             }
-        } else if now.saturating_sub(socket.heard_at.load(Ordering::Relaxed)) >= self.ping_interval {
+        } else if !socket.pings_itself()
+            && now.saturating_sub(socket.heard_at.load(Ordering::Relaxed)) >= self.ping_interval
+        {
             socket.asked_at.store(now, Ordering::Relaxed);
             // A full queue is the slow reader's own affair: the hub has closed it.
             let _ = self.drain.send(&entry.session, self.ping.clone());
@@ -122,6 +128,17 @@ impl Sweep {
     fn close(&self, entry: &Entry, event: Event) {
         close(&self.drain, entry, event);
     }
+}
+
+/// Closes a connection that has not opened its session in time, as the protocol of channels says.
+fn close_stale(drain: &Drain, entry: &Entry) {
+    let endpoint = entry.socket.endpoint();
+    endpoint.metrics.closed(Event::Missing.name());
+    tracing::debug!(endpoint = endpoint.settings.name, event = "stale", "closing");
+    let mut frame = Vec::new();
+    encode::close(CloseCode::STALE, disconnect_reason(CloseCode::STALE), &mut frame);
+    entry.socket.closing();
+    drain.finish(&entry.session, Bytes::from(frame));
 }
 
 /// Closes an admitted connection as its profile says.

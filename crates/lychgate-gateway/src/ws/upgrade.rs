@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use lychgate_hub::OutboxLimits;
+use lychgate_protocol::centrifuge::Encoding;
 use lychgate_protocol::ws::handshake::{self, AcceptKey};
 use lychgate_protocol::ws::{Decoder, DecoderLimits, Role};
 use lychgate_service::login_throttle::AddressKey;
@@ -29,8 +30,9 @@ use crate::accept::Peer;
 use crate::error::HttpError;
 use crate::layers::address;
 use crate::settings::Behaviour;
-use crate::ticks::ticks;
+use crate::ticks::{Ticks, ticks};
 use crate::ws::admit::{self, Caller, Outcome};
+use crate::ws::channels::{Client, Known};
 use crate::ws::connection::Connection;
 use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
@@ -105,7 +107,8 @@ async fn answer(
     }
     let spoken = credential::subprotocol(&parts.headers, &settings.subprotocols, &settings.credentials);
     let response = switching_protocols(&accept_key, spoken);
-    gate.tracker.spawn(live(route.clone(), peer, upgrade, outcome));
+    let encoding = encoding_of(spoken, parts);
+    gate.tracker.spawn(live(route.clone(), peer, upgrade, (outcome, encoding)));
     Ok(response)
 }
 
@@ -138,14 +141,14 @@ fn read_parameters(
 }
 
 /// The task of one connection, from the answer to its request until it ends.
-async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, outcome: Outcome) {
+async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, (outcome, encoding): (Outcome, Encoding)) {
     // An error means that the client went away before the answer reached it.
     let Ok(upgraded) = upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         tracing::error!("an upgraded connection is no TCP socket");
         return;
     };
-    let mut connection = open(&route, parts.io.into_inner(), outcome);
+    let mut connection = open(&route, parts.io.into_inner(), outcome, encoding);
     connection.begin(&parts.read_buf);
     // Even an empty part of it keeps the whole buffer alive that the request was read into.
     drop(parts.read_buf);
@@ -156,7 +159,7 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, outcome: Outcome) {
 }
 
 /// Opens the session, enters the channel or queues the refusal.
-fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
+fn open(route: &Route, tcp: TcpStream, outcome: Outcome, encoding: Encoding) -> Connection {
     let Route { gate, endpoint } = route;
     let (reader, writer) = tcp.into_split();
     let socket = Arc::new(Socket::new(writer, Arc::clone(endpoint), gate.ticker));
@@ -168,11 +171,20 @@ fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
         fragments_max: gate.limits.fragments_max,
     };
     let decoder = Decoder::new(Role::Server, limits);
-    let mut caller = None;
+    let holds_channels = matches!(endpoint.settings.behaviour, Behaviour::Channels(_));
+    let (mut caller, mut known) = (None, None);
     let standing = match outcome {
-        Outcome::Enter { admitted, user, seen } => admit::stand(gate, endpoint, &entry, admitted, user, seen),
+        Outcome::Enter { admitted, user, seen } => {
+            known = holds_channels.then(|| Box::new(Known::of(&admitted, gate.ticker)));
+            let standing = admit::stand(gate, endpoint, &entry, admitted, user, seen);
+            if holds_channels {
+                // It has shown who it is, and has still to open its session.
+                entry.socket.awaits_until(session_deadline(gate, endpoint));
+            }
+            standing
+        }
         Outcome::Await(waiting) => {
-            entry.socket.awaits_until(gate.ticker.now().saturating_add(ticks(endpoint.settings.credential_timeout)));
+            entry.socket.awaits_until(session_deadline(gate, endpoint));
             caller = Some(waiting);
             None
         }
@@ -182,14 +194,34 @@ fn open(route: &Route, tcp: TcpStream, outcome: Outcome) -> Connection {
             None
         }
     };
-    Connection::new(reader, decoder, Speaker::new(Arc::clone(gate), entry, standing, caller), place)
+    let speaker = if holds_channels && (standing.is_some() || caller.is_some()) {
+        let client = Client::new(Arc::clone(gate), entry.clone(), encoding, caller, known);
+        Speaker::new(Arc::clone(gate), entry, standing, None).with_channels(Box::new(client))
+    } else {
+        Speaker::new(Arc::clone(gate), entry, standing, caller)
+    };
+    Connection::new(reader, decoder, speaker, place)
+}
+
+/// Until when a client may take to show its credential, or to open its session.
+fn session_deadline(gate: &Gate, endpoint: &Endpoint) -> Ticks {
+    gate.ticker.now().saturating_add(ticks(endpoint.settings.credential_timeout))
+}
+
+/// How a client of channels wants to be spoken to: by its subprotocol, else by its query.
+fn encoding_of(spoken: Option<&str>, parts: &Parts) -> Encoding {
+    let by_query = || {
+        let query = parts.uri.query().unwrap_or("").as_bytes();
+        form_urlencoded::parse(query).find_map(|(name, value)| Encoding::from_query(&name, &value))
+    };
+    spoken.and_then(Encoding::from_subprotocol).or_else(by_query).unwrap_or_default()
 }
 
 /// An echo endpoint queues whole messages, so its queue must hold two of the largest.
 fn outbox_limits(gate: &Gate, endpoint: &Endpoint) -> OutboxLimits {
     let bytes_max = match endpoint.settings.behaviour {
         Behaviour::Echo => gate.limits.queue_bytes_max.max(2 * endpoint.settings.message_bytes_max + 64 * 1024),
-        Behaviour::Converse(_) | Behaviour::Gone => gate.limits.queue_bytes_max,
+        Behaviour::Converse(_) | Behaviour::Channels(_) | Behaviour::Gone => gate.limits.queue_bytes_max,
     };
     OutboxLimits { bytes_max, slices_max: gate.limits.queue_slices_max }
 }

@@ -5,11 +5,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use lychgate_protocol::centrifuge::code::disconnect_reason;
 use lychgate_protocol::ws::encode;
 use lychgate_service::admission::{Credential, Refused};
 use lychgate_service::conversation::{Conversation, Told};
@@ -23,7 +25,9 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::settings::{Behaviour, Converse, CredentialSource, Streaming};
+use crate::ticks::ticks;
 use crate::ws::admit::{self, Caller, Outcome};
+use crate::ws::channels::{End, Input, Turn, Turned};
 use crate::ws::credential::Found;
 use crate::ws::joining::Joining;
 use crate::ws::parked::Parked;
@@ -44,6 +48,8 @@ pub(super) enum Done {
     AskedAgain(Result<(), Refused>),
     /// A message was stored or forwarded, and this is what the speaker is told.
     Said(Vec<Bytes>),
+    /// A client of many channels has taken its turn.
+    Turned(Box<Turned>),
 }
 
 /// A connection acts on nothing more while this is under way.
@@ -136,6 +142,9 @@ impl Speaker {
             }
             return;
         }
+        if let Done::Turned(turned) = done {
+            return self.turned(*turned);
+        }
         if self.socket.is_closing() {
             return;
         }
@@ -147,9 +156,47 @@ impl Speaker {
             }
             Done::Admitted(Outcome::Refuse(event)) => self.refuse(event),
             // Only a request can be told to show its credential first.
-            Done::Admitted(Outcome::Await(_)) | Done::Entered(_) => self.close(Event::Error),
+            Done::Admitted(Outcome::Await(_)) | Done::Entered(_) | Done::Turned(_) => self.close(Event::Error),
             Done::AskedAgain(answer) => self.asked_again(answer),
             Done::Said(payloads) => payloads.iter().for_each(|payload| encode::text(payload, &mut self.answers)),
+        }
+    }
+
+    /// Has a client of many channels take its turn.
+    pub(super) fn take_turn(&mut self, input: Input) {
+        let Some(mut client) = self.channels.take() else { return };
+        client.goes_on_from(std::mem::take(&mut self.answers));
+        let mut work: Work = Box::pin(async move { Done::Turned(Box::new(Turn::new(client).take(input).await)) });
+        // Most turns wait for nothing. Then what several messages of one read are answered goes out together, and what they
+        // publish is not handed out one by one. Whoever does wait is polled again at once, by the task itself.
+        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Done::Turned(turned)) => self.turned(*turned),
+            Poll::Ready(_) => {}
+            Poll::Pending => self.wait_for(work),
+        }
+    }
+
+    fn turned(&mut self, turned: Turned) {
+        // Also on one that is closing: it has still to hear what was said before. Once it has, it holds no channels.
+        self.channels = Some(turned.client).filter(|_| !self.has_finished());
+        if let Some(standing) = turned.standing {
+            self.standing = Some(standing);
+        }
+        if self.socket.is_closing() {
+            return;
+        }
+        if self.answers.is_empty() {
+            self.answers = turned.frames;
+        } else {
+            self.answers.extend_from_slice(&turned.frames);
+        }
+        match turned.end {
+            None => {}
+            // Who was refused at the door was counted there.
+            Some(End::Event(event, true)) => self.refuse(event),
+            Some(End::Event(event, false)) => self.close(event),
+            Some(End::Code(code)) => self.finish(code, disconnect_reason(code)),
+            Some(End::Said(code, reason)) => self.finish(code, &reason),
         }
     }
 
@@ -284,6 +331,9 @@ impl Speaker {
         if self.socket.is_closing() {
             return;
         }
+        if self.channels.is_some() {
+            return self.ping_channels();
+        }
         if let (Some(standing), Behaviour::Converse(converse)) = (&self.standing, &endpoint.settings.behaviour) {
             let mut out = Frames { answers: &mut self.answers, drain: &self.gate.drain, session: &self.session };
             converse.conversation.ping(standing.voice(self.session.id()), &mut out);
@@ -291,8 +341,21 @@ impl Speaker {
         self.answer();
     }
 
+    /// Asks a client of many channels for a sign of life.
+    fn ping_channels(&mut self) {
+        let Some(ping) = self.channels.as_mut().and_then(|client| client.ping()) else { return };
+        let now = self.gate.ticker.now();
+        self.socket.pings_at(now.saturating_add(ticks(self.gate.limits.ping_interval).max(1)));
+        self.socket.asked_at.store(now, Ordering::Relaxed);
+        self.answers.extend_from_slice(&ping);
+        self.answer();
+    }
+
     /// Has the right asked for again.
     pub(super) fn ask_again(&mut self) {
+        if self.channels.is_some() && !self.socket.is_closing() {
+            return self.take_turn(Input::AskAgain);
+        }
         let Some(standing) = &self.standing else { return };
         if self.socket.is_closing() {
             return;

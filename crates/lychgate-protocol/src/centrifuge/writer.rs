@@ -30,6 +30,11 @@ impl<'o> Writer<'o> {
         Self { encoding, out, start }
     }
 
+    /// Goes on with a message that is the whole of `out`.
+    pub const fn resume(encoding: Encoding, out: &'o mut Vec<u8>) -> Self {
+        Self { encoding, out, start: 0 }
+    }
+
     /// The answer to the command `id`.
     pub fn reply(&mut self, id: u32, reply: &Reply<'_>) -> &mut Self {
         self.separate();

@@ -6,7 +6,7 @@ use lychgate_protocol::channel::{CHANNEL_NAME_BYTES_MAX, ChannelName};
 
 use super::{Conversation, Outlet, Voice};
 use crate::codec::To;
-use crate::ports::broker::Publication;
+use crate::ports::broker::{Author, Publication};
 use crate::presence::{BoardFull, Change, Seat, SharedBoard, Sight, State};
 use crate::principal::Principal;
 use crate::template::{Datum, Scope, Template, TextTemplate};
@@ -34,19 +34,27 @@ impl Conversation {
             To::All | To::Others => {
                 out.settle();
                 let exclude = matches!(to, To::Others).then_some(voice.session);
-                self.publish(voice.permit.channel(), &payload, exclude);
+                self.publish(voice.permit.channel(), &payload, exclude, Some(voice.author()));
             }
             To::Channel(name) => {
                 out.settle();
                 if let Some(channel) = channel_of(name, scope) {
-                    self.publish(&channel, &payload, None);
+                    self.publish(&channel, &payload, None, Some(voice.author()));
                 }
             }
         }
     }
 
-    pub(super) fn publish(&self, channel: &ChannelName, payload: &[u8], exclude: Option<lychgate_hub::SessionId>) {
-        if let Err(fault) = self.parts.broker.publish(channel, Publication { payload, exclude }) {
+    pub(super) fn publish(
+        &self,
+        channel: &ChannelName,
+        payload: &[u8],
+        exclude: Option<lychgate_hub::SessionId>,
+        author: Option<Author<'_>>,
+    ) {
+        if let Err(fault) =
+            self.parts.broker.publish(channel, Publication { payload, exclude, author, transient: false })
+        {
             tracing::warn!(%channel, cause = %fault, "a frame was not published");
         }
     }
@@ -56,7 +64,7 @@ impl Conversation {
     /// Called with the board locked; it neither waits nor calls the board.
     pub fn announce(&self, channel: &ChannelName, change: &Change) {
         if let Some(payload) = self.update(&change.user, &change.to) {
-            self.publish(channel, &payload, None);
+            self.publish(channel, &payload, None, None);
         }
     }
 

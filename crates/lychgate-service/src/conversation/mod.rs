@@ -28,7 +28,7 @@ use crate::codec::{BadFrame, Codec, Heard, Refused, Rule, To};
 use crate::limits::Bucket;
 use crate::policy::{Permit, Policy};
 use crate::ports::application::Application;
-use crate::ports::broker::Broker;
+use crate::ports::broker::{Author, Broker};
 use crate::ports::clock::Clock;
 use crate::ports::messages::Messages;
 use crate::ports::users::Users;
@@ -62,6 +62,13 @@ pub struct Voice<'a> {
     pub connection: &'a str,
     /// The place on a board, if the endpoint has one.
     pub seat: Option<&'a Seat>,
+}
+
+impl<'a> Voice<'a> {
+    /// It as subscribers see it.
+    fn author(&self) -> Author<'a> {
+        Author::of(self.permit.principal(), self.connection)
+    }
 }
 
 /// What follows from a frame.

@@ -4,7 +4,7 @@ use lychgate_hub::SessionId;
 
 use super::{Conversation, Voice};
 use crate::policy::Permit;
-use crate::ports::broker::Publication;
+use crate::ports::broker::{Author, Publication};
 use crate::publish::{Audience, PublishError};
 use crate::template::{Inbound, Template};
 
@@ -57,7 +57,12 @@ impl Conversation {
             tracing::debug!(cause = %fault, "what was posted does not fit the template");
             PostRefused::BadShape("a part of it has no value, is of another kind or too long".to_owned())
         })?;
-        let publication = Publication { payload: &payload, exclude: None };
+        let publication = Publication {
+            payload: &payload,
+            exclude: None,
+            author: Some(Author::of(permit.principal(), "")),
+            transient: false,
+        };
         self.parts.broker.publish(permit.channel(), publication).map_err(|_| PostRefused::NotDelivered)?;
         Ok(())
     }

@@ -143,7 +143,7 @@ impl Later {
             let mut payload = Vec::new();
             let rendered = mention.send().render(&scope, self.conversation.parts.frame_bytes_max, &mut payload);
             match (rendered, channel_of(mention.channel(), &scope)) {
-                (Ok(()), Some(channel)) => self.conversation.publish(&channel, &payload, None),
+                (Ok(()), Some(channel)) => self.conversation.publish(&channel, &payload, None, None),
                 _ => tracing::debug!("a mention was not told: its frame or its channel cannot be made"),
             }
         }

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod keys;
 pub mod messages;
 pub mod presence_mirror;
+pub mod publications;
 pub mod readiness;
 pub mod registry;
 pub mod rights;

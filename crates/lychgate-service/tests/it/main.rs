@@ -2,7 +2,10 @@
 
 mod accounts;
 mod api_keys;
+mod broker;
+mod channels;
 mod codec;
+mod journal;
 mod presence;
 mod streams;
 mod systems_ports;

@@ -23,6 +23,7 @@ mod keys;
 mod location;
 mod messages;
 mod open_error;
+mod publications;
 mod registry;
 mod schema;
 #[cfg(test)]
@@ -36,7 +37,7 @@ use connect::Setup;
 use faults::store_error;
 use location::Location;
 
-/// A database of users, keys, API keys, tickets, resources and messages. Clones share its connections.
+/// A database of users, keys, API keys, tickets, resources, messages and publications. Clones share its connections.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,

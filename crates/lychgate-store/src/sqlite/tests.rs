@@ -159,13 +159,24 @@ async fn no_question_reads_a_whole_table() {
     for n in 0..50 {
         store.insert(&new_user(&format!("user {n}"))).await.expect("it is stored");
     }
-    let tables = ["users", "api_keys", "tickets", "resources", "members", "messages", "reactions"];
+    let tables = [
+        "users",
+        "api_keys",
+        "tickets",
+        "resources",
+        "members",
+        "messages",
+        "reactions",
+        "channel_positions",
+        "publications",
+    ];
     let statements = super::users::INDEXED
         .iter()
         .chain(&super::api_keys::INDEXED)
         .chain(&super::tickets::INDEXED)
         .chain(&super::registry::INDEXED)
-        .chain(&super::messages::INDEXED);
+        .chain(&super::messages::INDEXED)
+        .chain(&super::publications::INDEXED);
     for statement in statements {
         let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =

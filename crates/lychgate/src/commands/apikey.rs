@@ -18,6 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   lychgate apikey create shop --scope registry:read --scope registry:write
       Prints the key, once. Keep it where the program finds it that shows it.
+  lychgate apikey create news --scope channels:publish > news.key
+      For `lychgate publish news … --key-file news.key`.
   KEY=$(lychgate apikey create shop --scope registry:write)
       Standard output holds the key alone.
   lychgate apikey list --json
@@ -25,8 +27,11 @@ Examples:
   lychgate apikey revoke shop
 
 Scopes:
-  registry:read   to read resources and members
-  registry:write  to change them
+  registry:read     to read resources and members
+  registry:write    to change them
+  channels:publish  to publish in channels
+  channels:read     to read who is in them and what they keep
+  channels:manage   to subscribe, unsubscribe and disconnect clients
 
 The server serves the API with `enabled = true` under [api].
 All of them take --config FILE, which names the database.";

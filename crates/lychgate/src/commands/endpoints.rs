@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::ConfigArgs;
 use super::terminal::{say_all, table};
-use crate::config::{self, Config, Endpoint, EndpointKind, OWN, Rule};
+use crate::config::{self, Config, Endpoint, EndpointKind, Namespace, NamespaceRule, OWN, Rule};
 use crate::wiring;
 
 const EXAMPLES: &str = "\
@@ -53,7 +53,9 @@ struct Shown {
     name: String,
     url: String,
     kind: &'static str,
-    channel: String,
+    channel: Option<String>,
+    /// The namespaces of the channels that clients name themselves, each in a sentence.
+    namespaces: Vec<String>,
     credentials: Vec<String>,
     who: Vec<String>,
     by_http: bool,
@@ -72,6 +74,11 @@ struct Refusal {
 fn show(config: &Config, name: &str, endpoint: &Endpoint) -> Shown {
     let settings = &endpoint.settings;
     let is_gone = settings.kind == EndpointKind::Gone;
+    let holds_many = settings.kind == EndpointKind::Channels;
+    let mut credentials: Vec<String> = settings.credentials.iter().map(credential).collect();
+    if holds_many {
+        credentials.insert(0, "token in the first command: {\"id\":1,\"connect\":{\"token\":\"TOKEN\"}}".to_owned());
+    }
     let profile = wiring::profile(config.profile_of(endpoint));
     let refusals = WireEvent::ALL.iter().filter(|event| can_happen(endpoint, **event)).map(|event| {
         let (code, reason) = profile.close(*event);
@@ -89,16 +96,37 @@ fn show(config: &Config, name: &str, endpoint: &Endpoint) -> Shown {
         url: format!("ws://{}{}", config.server.listen, settings.path),
         kind: match settings.kind {
             EndpointKind::Broadcast => "broadcast",
+            EndpointKind::Channels => "channels",
             EndpointKind::Echo => "echo",
             EndpointKind::Stream => "stream",
             EndpointKind::Gone => "gone",
         },
-        channel: settings.channel.clone(),
-        credentials: if is_gone { Vec::new() } else { settings.credentials.iter().map(credential).collect() },
+        channel: (!holds_many).then(|| settings.channel.clone()),
+        namespaces: if holds_many { config.namespaces.values().map(namespace).collect() } else { Vec::new() },
+        credentials: if is_gone { Vec::new() } else { credentials },
         who: if is_gone { vec!["nobody comes in any more, whatever they bring".to_owned()] } else { who(endpoint) },
         by_http: profile.refuse_by == RefuseBy::Http,
         refusals: refusals.collect(),
     }
+}
+
+/// Who may subscribe to the channels of a namespace.
+fn namespace(namespace: &Namespace) -> String {
+    let form = namespace.settings.channel.as_ref();
+    let (channel, own) = form.map(|form| (form.to_string(), form.template())).unwrap_or_default();
+    let policy = &namespace.policy;
+    let source = if policy.source == OWN { "the registry here" } else { &policy.source };
+    let resource = policy.resource.as_deref().unwrap_or(&own);
+    let who = match policy.rule {
+        Some(NamespaceRule::Of(Rule::Any)) if policy.anonymous => "everybody, visitors too".to_owned(),
+        Some(NamespaceRule::Of(Rule::Any)) => "everybody who is connected".to_owned(),
+        Some(NamespaceRule::Of(Rule::Owner)) => format!("whom {resource} belongs to, by the word of {source}"),
+        Some(NamespaceRule::Of(Rule::Member)) => format!("members of {resource}, by the word of {source}"),
+        Some(NamespaceRule::Of(Rule::Grants)) => "whose token's caps name the channel".to_owned(),
+        Some(NamespaceRule::Token) => "who shows a token for the channel".to_owned(),
+        Some(NamespaceRule::Nobody) | None => "nobody by themselves; the server subscribes its clients".to_owned(),
+    };
+    format!("{channel}: {who}")
 }
 
 fn credential(source: &CredentialSource) -> String {
@@ -206,6 +234,7 @@ impl Shown {
             "url": self.url,
             "kind": self.kind,
             "channel": self.channel,
+            "namespaces": self.namespaces,
             "credentials": self.credentials,
             "who": self.who,
             "refusals": refusals,
@@ -216,7 +245,13 @@ impl Shown {
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{}  {}", self.name, self.url);
-        let _ = writeln!(out, "  {} in the channel {}", self.kind, self.channel);
+        let _ = match &self.channel {
+            Some(channel) => writeln!(out, "  {} in the channel {channel}", self.kind),
+            None => writeln!(out, "  {}, by the Centrifuge client protocol", self.kind),
+        };
+        for namespace in &self.namespaces {
+            let _ = writeln!(out, "    {namespace}");
+        }
         for credential in &self.credentials {
             let _ = writeln!(out, "  {credential}");
         }

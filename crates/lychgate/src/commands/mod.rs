@@ -4,9 +4,11 @@
 //! is one.
 
 mod apikey;
+mod channels;
 mod config;
 mod connect;
 mod endpoints;
+mod exchange;
 mod member;
 mod registry;
 mod resource;
@@ -36,6 +38,8 @@ Examples:
       An account; the password is asked for.
   lychgate connect ws://127.0.0.1:8000/ws --user alice
       Log in, connect, type lines.
+  lychgate publish news '{\"text\":\"We are open\"}' --key-file shop.key
+      To everybody in a channel of a running server.
 
 Exit codes:
   0  done
@@ -72,6 +76,14 @@ enum Command {
     /// Manage the keys that programs show to the HTTP API
     #[command(subcommand, name = "apikey")]
     ApiKey(apikey::ApiKey),
+    /// Publish in a channel of a running server
+    Publish(channels::Publish),
+    /// List the channels of a running server that somebody hears
+    Channels(channels::Channels),
+    /// Show who is in a channel of a running server
+    Presence(channels::Presence),
+    /// Show what a channel of a running server keeps
+    History(channels::History),
     /// Make a token, or look into one
     #[command(subcommand)]
     Token(token::Token),
@@ -131,6 +143,10 @@ pub fn run() -> ExitCode {
         Command::Resource(command) => command.run(),
         Command::Member(command) => command.run(),
         Command::ApiKey(command) => command.run(),
+        Command::Publish(command) => command.run(),
+        Command::Channels(command) => command.run(),
+        Command::Presence(command) => command.run(),
+        Command::History(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Connect(command) => command.run(),
     };

@@ -15,7 +15,7 @@ use super::route::RouteKind;
 use super::settings::{Operations, TicketMethod};
 use super::shape::{KIB, cite, show_size, show_time};
 use super::source::{BUILT_IN_FILE, Sources};
-use super::{DEV_ISSUER, Raw, entrances};
+use super::{DEV_ISSUER, Raw, entrances, namespaces};
 
 /// What stamps and the frame header may add to a message.
 const ENVELOPE_BYTES: usize = 2 * KIB;
@@ -40,6 +40,7 @@ pub(super) fn all(raw: &mut Raw, sources: &Sources, faults: &mut Faults, notices
     profiles_exist(raw, faults);
     super::board::copies_can_be_made(raw, faults);
     entrances::all(raw, sources, faults, notices);
+    namespaces::all(raw, faults);
     issuers_differ(raw, faults);
     for (name, endpoint) in &raw.endpoints {
         codec::compiles(name, endpoint, &raw.places, faults);
@@ -181,8 +182,9 @@ fn paths_differ(raw: &Raw, sources: &Sources, faults: &mut Faults) {
         if faults.concern(key) {
             continue;
         }
-        if raw.api.claims(path) {
-            api_claims(faults, place.clone(), key.clone(), path, raw);
+        if let Some(part) = raw.api.claims(path, !raw.namespaces.is_empty()) {
+            let wrong = format!("{path} belongs to the API, which has all of {}/{part}", raw.api.base());
+            faults.add(place.clone(), key, wrong, "Choose another path, or another api.path");
             continue;
         }
         if is_operations(path) {
@@ -232,11 +234,6 @@ fn served<'a>(raw: &'a Raw, sources: &Sources) -> Vec<Served<'a>> {
         all.push(Served { key, path, method: None, place });
     }
     all
-}
-
-fn api_claims(faults: &mut Faults, place: Place, key: String, path: &str, raw: &Raw) {
-    let wrong = format!("{path} belongs to the API, which has all of {}/resources", raw.api.base());
-    faults.add(place, key, wrong, "Choose another path, or another api.path");
 }
 
 /// A login without a password is for development, and forgetting it in a file must not open a server.

@@ -27,6 +27,8 @@ section! {
         /// `"broadcast"`: every message goes to everybody in the channel, the sender included.
         /// `"echo"`: every frame comes back as it is, for conformance tests.
         /// `"stream"`: a text comes piece by piece from `[endpoint.NAME.stream]`, and then the socket is closed.
+        /// `"channels"`: clients hold as many channels as they name and may enter, by the Centrifuge client protocol;
+        /// which there are is said by `[namespace.NAME]`.
         /// `"gone"`: everybody is told that the endpoint is no longer here (`gone`), and what they brought is not looked at.
         kind: EndpointKind = Choice::new(), EndpointKind::Broadcast;
         /// The channel behind it: a template over the path's parameters, such as `chat:{channel}`.
@@ -63,6 +65,8 @@ section! {
         history_on_join: u32 = Count::of(0, 200), 0;
         /// How many messages of a channel are kept; all of them, if it is not set.
         keep: Option<u32> = Optional(Count::of(1, 100_000_000)), None;
+        /// The NAME of the `[source.NAME]` of the application that answers calls (`rpc`) of clients, with `kind = "channels"`.
+        on_rpc: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// The NAME of the `[source.NAME]` that frames with `act = "forward"` go to.
         forward: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }
@@ -105,13 +109,20 @@ pub enum EndpointKind {
     Echo,
     /// A text, piece by piece, to whoever may read it.
     Stream,
+    /// Many channels on one socket, which its clients name.
+    Channels,
     /// Nobody comes in any more.
     Gone,
 }
 
 impl Words for EndpointKind {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("broadcast", Self::Broadcast), ("echo", Self::Echo), ("stream", Self::Stream), ("gone", Self::Gone)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("broadcast", Self::Broadcast),
+        ("channels", Self::Channels),
+        ("echo", Self::Echo),
+        ("stream", Self::Stream),
+        ("gone", Self::Gone),
+    ];
 }
 
 fn check_any(_: &str) -> Result<(), (String, String)> {

@@ -153,6 +153,7 @@ fn what_is_named_exists(endpoint: &Endpoint, report: &mut Report<'_>) {
         ("identity.lookup", Some(&endpoint.identity.lookup)),
         ("policy.source", Some(&endpoint.policy.source)),
         ("forward", settings.forward.as_ref()),
+        ("on_rpc", settings.on_rpc.as_ref()),
         ("stream.source", endpoint.stream.source.as_ref()),
     ];
     for (key, name) in by_query {

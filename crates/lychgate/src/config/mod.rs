@@ -19,6 +19,8 @@ mod entrance;
 mod entrances;
 mod fault;
 mod login;
+mod namespace;
+mod namespaces;
 mod outside;
 mod print;
 mod profile;
@@ -44,6 +46,7 @@ pub use endpoint::{Endpoint, EndpointKind, EndpointSettings};
 pub use entrance::{IdentitySettings, OWN, PolicySettings, Rule};
 pub use fault::{Fault, Faults, Notice, Place};
 pub use login::{IdentifyBy, Login, LoginBody, Refusal, SubjectField};
+pub use namespace::{Namespace, NamespaceRule};
 pub use outside::{RedisSettings, Source, SourceKind, SourceSettings};
 pub use print::print;
 pub use profile::{BUILT_IN, Close, Event, Profile, ProfileSettings, REASON_BYTES_MAX, RefusalStyle};
@@ -100,6 +103,8 @@ pub struct Config {
     pub redis: Option<SecretString>,
     /// Boards by name.
     pub boards: BTreeMap<String, BoardSettings>,
+    /// Namespaces of channels by name.
+    pub namespaces: BTreeMap<String, Namespace>,
     /// Routes of HTTP by name.
     pub routes: BTreeMap<String, RouteSettings>,
     /// The text of `WS_TEST_TOKEN`, in development only.
@@ -226,6 +231,7 @@ struct Raw {
     sources: BTreeMap<String, SourceSettings>,
     redis: RedisSettings,
     boards: BTreeMap<String, BoardSettings>,
+    namespaces: BTreeMap<String, Namespace>,
     routes: BTreeMap<String, RouteSettings>,
     places: Places,
 }
@@ -251,6 +257,7 @@ impl Raw {
             sources: reader.named("source", |_, reader| Section::read(reader)),
             redis: reader.below("redis", Section::read),
             boards: reader.named("board", |_, reader| Section::read(reader)),
+            namespaces: reader.named("namespace", |_, reader| Namespace::read(reader)),
             routes: reader.named("route", |_, reader| Section::read(reader)),
             places: Places::new(),
         };
@@ -299,6 +306,7 @@ impl Raw {
             sources: outside.0,
             redis: outside.1,
             boards: self.boards,
+            namespaces: self.namespaces,
             routes: self.routes,
             redis_settings: self.redis,
             source_settings: self.sources,

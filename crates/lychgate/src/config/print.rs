@@ -31,6 +31,10 @@ pub fn print(config: &Config) -> String {
     for (name, board) in &config.boards {
         section(&mut out, config, &format!("board.{name}"), board);
     }
+    for (name, namespace) in &config.namespaces {
+        section(&mut out, config, &format!("namespace.{name}"), &namespace.settings);
+        section(&mut out, config, &format!("namespace.{name}.policy"), &namespace.policy);
+    }
     for (name, route) in &config.routes {
         section(&mut out, config, &format!("route.{name}"), route);
     }

@@ -8,6 +8,7 @@ use super::codec::{CodecSettings, RuleSettings};
 use super::endpoint::EndpointSettings;
 use super::entrance::{IdentitySettings, PolicySettings};
 use super::login::Login;
+use super::namespace::{NamespacePolicySettings, NamespaceSettings};
 use super::outside::{RedisSettings, SourceSettings};
 use super::profile::ProfileSettings;
 use super::route::RouteSettings;
@@ -89,6 +90,8 @@ fn sections() -> Vec<SectionDoc> {
         RedisSettings::doc(),
         SourceSettings::doc(),
         BoardSettings::doc(),
+        NamespaceSettings::doc(),
+        NamespacePolicySettings::doc(),
         RouteSettings::doc(),
         ProfileSettings::doc(),
         EndpointSettings::doc(),

@@ -191,6 +191,14 @@ section! {
         queue_bytes_max: usize = Size { least: 4 * KIB, most: 1024 * MIB }, MIB;
         /// Pieces that may wait for one socket. More closes it as too slow.
         queue_slices_max: usize = Count::of(2, 1_000_000), 1_024;
+        /// Channels that one connection may hold at an endpoint with `kind = "channels"`.
+        channels_per_connection: usize = Count::of(1, 100_000), 128;
+        /// Publications in one answer to a client: of a history, or of what it has missed.
+        publications_per_answer: usize = Count::of(1, 10_000), 300;
+        /// Bytes that all channels of namespaces keep together; a channel that wants to keep more drops its own oldest.
+        history_bytes_max: usize = Size { least: MIB, most: 1_024 * 1_024 * MIB }, 256 * MIB;
+        /// Channels of namespaces whose place is remembered; a publication to another one that would be kept is refused.
+        history_channels_max: usize = Count::of(1, 100_000_000), 100_000;
         /// How long a socket with bytes waiting may take none before it is closed as too slow.
         no_progress_timeout: Duration = WAIT, seconds(5);
         /// Texts that are streamed at a time, at each endpoint of kind `"stream"`, and answers to `act = "ask"` at each other one.

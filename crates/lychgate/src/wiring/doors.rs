@@ -14,6 +14,7 @@ use lychgate_service::ports::registry::Registry;
 use lychgate_service::ports::rights::{Relation, Rights};
 use lychgate_service::ports::users::Users;
 use lychgate_service::registry_rights::RegistryRights;
+use lychgate_service::target::Target;
 
 use super::sources::{self, Uses};
 use crate::config::{Config, Endpoint, OWN, Rule};
@@ -46,7 +47,17 @@ pub(super) async fn doors(authorities: &Authorities<'_>) -> Result<BTreeMap<Stri
 
 async fn door(authorities: &Authorities<'_>, name: &str, endpoint: &Endpoint) -> Result<Door, String> {
     let identity = identity(authorities, name, endpoint).await?;
-    let access = access(authorities, name, endpoint).await?;
+    let policy = &endpoint.policy;
+    let question = Question {
+        key: format!("endpoint.{name}.policy"),
+        rule: policy.rule,
+        source: &policy.source,
+        query: policy.query.as_deref(),
+        resource: policy.resource.as_deref().unwrap_or(&endpoint.settings.channel),
+        target: &endpoint.settings.path,
+        hides_foreign: policy.hide_foreign,
+    };
+    let access = access(authorities, question).await?;
     let channel = naming(name, "channel", &endpoint.settings.channel, endpoint)?;
     let policy = match channel.as_constant().map(ChannelName::new) {
         Some(Ok(channel)) => Policy::new(channel, access),
@@ -87,26 +98,44 @@ async fn identity(authorities: &Authorities<'_>, name: &str, endpoint: &Endpoint
     })
 }
 
-async fn access(authorities: &Authorities<'_>, name: &str, endpoint: &Endpoint) -> Result<Access, String> {
-    let settings = &endpoint.policy;
-    let relation = match settings.rule {
+/// Who may enter, as it was written.
+pub(super) struct Question<'a> {
+    /// The section that says so.
+    pub(super) key: String,
+    pub(super) rule: Rule,
+    pub(super) source: &'a str,
+    pub(super) query: Option<&'a str>,
+    /// The resource's name, as a template.
+    pub(super) resource: &'a str,
+    /// What that template may use.
+    pub(super) target: &'a Target,
+    pub(super) hides_foreign: bool,
+}
+
+/// Who may enter, and whom that has to be asked of.
+///
+/// # Errors
+///
+/// A sentence on why nobody can be asked.
+pub(super) async fn access(authorities: &Authorities<'_>, question: Question<'_>) -> Result<Access, String> {
+    let relation = match question.rule {
         Rule::Any => return Ok(Access::Any),
         Rule::Grants => return Ok(Access::Granted),
         Rule::Owner => Relation::Owner,
         Rule::Member => Relation::Member,
     };
-    let is_own = settings.source == OWN;
+    let is_own = question.source == OWN;
     let rights: Arc<dyn Rights> = if is_own {
         Arc::new(RegistryRights::new(Arc::clone(&authorities.registry)))
     } else {
-        let parameters = endpoint.settings.path.slots().iter().map(|slot| slot.name.to_string()).collect();
-        let uses = Uses { query: settings.query.as_deref(), parameters };
-        let key = format!("endpoint.{name}.policy");
-        sources::rights(authorities.config, &settings.source, &key, uses).await?
+        let parameters = question.target.slots().iter().map(|slot| slot.name.to_string()).collect();
+        let uses = Uses { query: question.query, parameters };
+        sources::rights(authorities.config, question.source, &question.key, uses).await?
     };
-    let template = settings.resource.as_deref().unwrap_or(&endpoint.settings.channel);
-    let resource: Arc<dyn Naming> = Arc::new(naming(name, "policy.resource", template, endpoint)?);
-    Ok(Access::Asked { relation, resource, rights, hides_foreign: settings.hide_foreign, is_own })
+    let resource = naming::compile(question.resource, question.target)
+        .map_err(|fault| format!("{}.resource: {fault}", question.key))?;
+    let resource: Arc<dyn Naming> = Arc::new(resource);
+    Ok(Access::Asked { relation, resource, rights, hides_foreign: question.hides_foreign, is_own })
 }
 
 fn naming(

@@ -9,6 +9,7 @@ use lychgate_gateway::settings::{
     self as edge, ApiRoute, Behaviour, Converse, EndpointSettings, LoginBody, LoginRoute, SeatLimit, Streaming,
     TestTokenRoute, TicketRoute,
 };
+use lychgate_gateway::ws::channels::subprotocols;
 use lychgate_gateway::ws::profile::{Event, Profile, RefuseBy};
 use lychgate_hub::Registrar;
 use lychgate_protocol::ws::CloseCode;
@@ -18,9 +19,19 @@ use lychgate_service::streams::{StreamLimits, Streams};
 use lychgate_service::template::{Names, Template};
 use lychgate_token::Token;
 
+use super::channels::Channels;
 use super::conversations::{self, Conversations, Ground};
 use super::{DEV_USER, routes, sources};
 use crate::config::{self, Config, Endpoint, EndpointKind, Operations, RefusalStyle, TicketMethod};
+
+/// What stands behind endpoints.
+#[derive(Clone, Copy)]
+pub(super) struct Behind<'a> {
+    pub(super) conversations: &'a Conversations,
+    pub(super) channels: &'a Channels,
+    pub(super) ground: &'a Ground,
+    pub(super) registrar: &'a Registrar,
+}
 
 /// Everything the gateway is told.
 ///
@@ -31,21 +42,19 @@ pub(super) fn settings(
     config: &Config,
     test_token: Option<Token>,
     doors: &BTreeMap<String, Door>,
-    conversations: &Conversations,
-    ground: &Ground,
-    registrar: &Registrar,
+    behind: &Behind<'_>,
 ) -> Result<edge::Settings, Vec<String>> {
     let limits = &config.limits;
     let mut faults = Vec::new();
     let mut endpoints = Vec::new();
     for (name, endpoint) in &config.endpoints {
         let Some(door) = doors.get(name) else { continue };
-        match behaviour(config, name, endpoint, conversations, ground, registrar) {
+        match behaviour(config, name, endpoint, behind) {
             Ok(behaviour) => endpoints.push(endpoint_settings(config, name, endpoint, door.clone(), behaviour)),
             Err(fault) => faults.push(fault),
         }
     }
-    let (fixed, messages) = match routes::routes(config, doors, conversations) {
+    let (fixed, messages) = match routes::routes(config, doors, behind.conversations) {
         Ok(routes) => routes,
         Err(more) => {
             faults.extend(more);
@@ -132,16 +141,13 @@ fn login_route(login: &config::Login) -> LoginRoute {
 }
 
 /// What an endpoint does with what comes in.
-fn behaviour(
-    config: &Config,
-    name: &str,
-    endpoint: &Endpoint,
-    conversations: &Conversations,
-    ground: &Ground,
-    registrar: &Registrar,
-) -> Result<Behaviour, String> {
+fn behaviour(config: &Config, name: &str, endpoint: &Endpoint, behind: &Behind<'_>) -> Result<Behaviour, String> {
+    let Behind { conversations, channels, ground, registrar } = *behind;
     let conversation = match (endpoint.settings.kind, conversations.by_endpoint.get(name)) {
         (EndpointKind::Echo, _) => return Ok(Behaviour::Echo),
+        (EndpointKind::Channels, _) => {
+            return Ok(Behaviour::Channels(Arc::new(channels.settings(config, name, endpoint)?)));
+        }
         (EndpointKind::Gone, _) | (_, None) => return Ok(Behaviour::Gone),
         (EndpointKind::Broadcast | EndpointKind::Stream, Some(conversation)) => Arc::clone(conversation),
     };
@@ -208,7 +214,10 @@ fn endpoint_settings(
         name: name.to_owned(),
         target: settings.path.clone(),
         credentials: settings.credentials.clone(),
-        subprotocols: settings.subprotocols.clone(),
+        subprotocols: match settings.kind {
+            EndpointKind::Channels => subprotocols(),
+            _ => settings.subprotocols.clone(),
+        },
         origins: Origins { listed, loopback: config.dev },
         credential_timeout: settings.credential_timeout,
         door,

@@ -126,6 +126,15 @@ fn paths_of_the_api_are_its_own() {
         std::fs::write(place.path.join("b.toml"), more.replace("/v1/api/", "/v1/other/")).unwrap();
         place.run(&check).expect(0);
     }
+    let channels = "[namespace.news]\nchannel = \"news\"\npolicy = { rule = \"any\" }\n";
+    for (name, taken) in [("publish", true), ("presence_stats", true), ("publish/x", false), ("published", false)] {
+        let more = format!("[endpoint.ws]\npath = \"/v1/api/{name}\"\n");
+        let place = Place::with(&[("a.toml", api), ("b.toml", &more), ("c.toml", channels)]);
+        place.run(&["config", "check", "--config", "a.toml", "--config", "b.toml"]).expect(0);
+        let all = ["config", "check", "--config", "a.toml", "--config", "b.toml", "--config", "c.toml"];
+        let ran = place.run(&all).expect(if taken { 2 } else { 0 });
+        assert_eq!(ran.err.contains(&format!("which has all of /v1/api/{name}")), taken, "{}", ran.err);
+    }
     let place = Place::with(&[("a.toml", &format!("{api}[login]\npath = \"/v1/api/auth/login\"\n"))]);
     place.run(&["config", "check", "--config", "a.toml"]).expect(0);
 }

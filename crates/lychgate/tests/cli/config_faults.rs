@@ -180,6 +180,13 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        good: "[endpoint.m]\nkind = \"channels\"\npath = \"/m\"\n[namespace.n]\nchannel = \"n:{x}\"\nhistory_size = 1\nhistory_durable = true\npolicy = { rule = \"any\" }\n",
+        bad: "[endpoint.m]\nkind = \"channels\"\npath = \"/m\"\n[namespace.n]\nchannel = \"n:{x}\"\nhistory_durable = true\npolicy = { rule = \"any\" }\n",
+        said: &[
+            "c.toml:6: namespace.n.history_durable: nothing is kept that could outlive the server.\n  Write a history_size, such as 100, or remove history_durable.",
+        ],
+    },
+    Case {
         good: "[endpoint.ws]\nprofile = \"mine\"\n[profile.mine]\n",
         bad: "[endpoint.ws]\nprofile = \"mime\"\n[profile.mine]\n",
         said: &[

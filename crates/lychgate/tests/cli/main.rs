@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
 mod apikey;
+mod channels;
 mod config_codec;
 mod config_development;
 mod config_environment;
 mod config_faults;
+mod config_namespaces;
 mod config_secrets;
 mod config_shown;
 mod connect;
 mod connect_login;
+mod guide_channels;
 mod registry;
 mod support;
 mod token;

@@ -1,7 +1,7 @@
 //! What is said in a room is heard by all in it, with its author and its time on it.
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::token::now_exactly;
@@ -240,4 +240,17 @@ async fn who_left_is_no_longer_in_the_room_and_who_comes_back_is() {
     let mut bob = Client::enter(&server, "bob").await;
     alice.say(r#"{"n":2}"#).await;
     assert_eq!(bob.hear().await["n"], 2, "nothing of the time away, and everything since");
+}
+
+/// Those who write to sockets do so in as many threads as there are; most have nothing to do with one conversation.
+#[tokio::test]
+async fn one_who_speaks_alone_waits_for_no_idle_thread() {
+    let server = Setup::ship().over("[server]\nworkers = 4\n").start().await;
+    let mut ann = Wire::enter(&server, "/ws", "ann").await;
+    let text = "x".repeat(16_000);
+    // More than the threshold at which publishers are held back until sockets have caught up.
+    for n in 0..60 {
+        ann.say(&json!({ "n": n, "text": text }).to_string()).await;
+        assert_eq!(ann.hear().await["n"], n);
+    }
 }

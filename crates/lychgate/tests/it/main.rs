@@ -11,6 +11,8 @@ mod harness;
 mod abrupt;
 mod broadcast;
 mod broadcast_options;
+mod channels;
+mod channels_api;
 mod credentials;
 mod echo;
 mod fear;

@@ -14,6 +14,7 @@ use crate::harness::{Server, Setup, Wire, token};
 const CONFIG: &str = r#"
 [api]
 enabled = true
+body_bytes_max = "16KiB"
 failed_keys_per_minute_per_address = 5
 
 [login]

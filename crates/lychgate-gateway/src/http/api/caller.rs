@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use ipnet::IpNet;
-use lychgate_service::api_key_office::{ApiKey, ApiKeyRefused};
+use lychgate_service::api_key_office::{ApiKey, ApiKeyRefused, Scope};
 use lychgate_service::login_throttle::AddressKey;
 use lychgate_service::ports::StoreError;
 
@@ -15,7 +15,7 @@ use crate::accept::Peer;
 use crate::error::HttpError;
 use crate::http::api::{Api, Operation};
 use crate::layers::address;
-use crate::layers::bearer::bearer;
+use crate::layers::bearer::{bearer, by_scheme};
 use crate::layers::request_id::RequestId;
 
 /// The header of a key, for programs that need `Authorization` for something else.
@@ -56,6 +56,17 @@ pub(super) fn internal() -> HttpError {
 impl Api {
     /// The name of the key that was shown, if it is good for what is asked for.
     pub(super) async fn key_of(&self, caller: &Caller, headers: &HeaderMap) -> Result<String, HttpError> {
+        self.key_for(caller, headers, caller.operation.scope(), caller.operation.other_scopes()).await
+    }
+
+    /// The name of the key that was shown, if it is good for `scope` or one of the `others`.
+    pub(super) async fn key_for(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        scope: Scope,
+        others: &[Scope],
+    ) -> Result<String, HttpError> {
         let key = shown(headers)?
             .ok_or_else(|| HttpError::unauthorized("missing", "Send an API key as Authorization: Bearer."))?;
         let address = AddressKey::from(caller.address.ok_or_else(internal)?);
@@ -65,7 +76,7 @@ impl Api {
             HttpError::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text)
                 .retry_after(Duration::from_millis(wait.millis))
         })?;
-        self.parts.office.check(&key, caller.operation.scope()).await.map_err(|refused| {
+        self.parts.office.check_any(&key, scope, others).await.map_err(|refused| {
             if matches!(refused, ApiKeyRefused::Malformed | ApiKeyRefused::Unknown | ApiKeyRefused::Revoked { .. }) {
                 // If there is no room any more, others were quicker: this one still gets its own answer.
                 let _ = self.failed_keys.take(address, now_ms);
@@ -75,12 +86,19 @@ impl Api {
     }
 }
 
+/// The scheme by which older libraries for Centrifugo's API show a key in `Authorization`.
+const API_KEY_SCHEME: &str = "apikey";
+
 /// The key of a request, `None` if it shows none.
 fn shown(headers: &HeaderMap) -> Result<Option<ApiKey>, HttpError> {
     let mut own = headers.get_all(&API_KEY_HEADER).iter();
     // Two ways at once are refused (RFC 6750 section 3.1): two readers could choose differently.
     let both = || HttpError::bad_request("two_keys", "Send one API key, in one header.");
-    match (bearer(headers).map_err(|_| both())?, own.next(), own.next()) {
+    let authorization = match bearer(headers).map_err(|_| both())? {
+        None => by_scheme(headers, API_KEY_SCHEME).map_err(|_| both())?,
+        bearer => bearer,
+    };
+    match (authorization, own.next(), own.next()) {
         (Some(_), Some(_), _) | (None, Some(_), Some(_)) => Err(both()),
         (Some(bearer), None, _) => Ok(Some(ApiKey::new(&bearer))),
         // What is no text is no key either.

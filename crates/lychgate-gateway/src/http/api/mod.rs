@@ -8,6 +8,7 @@
 //! **Absent on purpose:** pages of browsers. A key belongs to a server, so no answer here is readable across origins.
 
 mod caller;
+pub mod channels;
 mod names;
 mod registry;
 
@@ -17,7 +18,7 @@ use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts as _, RawPathParams, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, put};
+use axum::routing::{MethodRouter, get, post, put};
 use http::{HeaderValue, StatusCode};
 use lychgate_service::api_key_office::{ApiKeyOffice, Scope};
 use lychgate_service::limits::KeyedRate;
@@ -31,6 +32,7 @@ use crate::settings::ApiRoute;
 use crate::ws::gate::Gate;
 
 use caller::Caller;
+use channels::{ChannelsApi, Method};
 
 /// How many addresses are remembered for failed keys.
 const ADDRESSES_MAX: usize = 65_536;
@@ -42,6 +44,8 @@ pub struct ApiParts {
     pub office: Arc<ApiKeyOffice>,
     /// What is read and changed.
     pub registry: Arc<dyn Registry>,
+    /// Where channels are, if there are any.
+    pub channels: Option<ChannelsApi>,
 }
 
 /// The API with what it stands on.
@@ -61,6 +65,7 @@ enum Operation {
     PutMember,
     DeleteMember,
     ListMembers,
+    Channels(Method),
 }
 
 impl Operation {
@@ -74,6 +79,16 @@ impl Operation {
             Self::PutMember => "put_member",
             Self::DeleteMember => "delete_member",
             Self::ListMembers => "list_members",
+            Self::Channels(method) => method.name(),
+        }
+    }
+
+    /// What else a key may be good for, where that is enough to begin with.
+    const fn other_scopes(self) -> &'static [Scope] {
+        match self {
+            // Each of its commands is asked about by itself.
+            Self::Channels(Method::Batch) => &[Scope::ChannelsRead, Scope::ChannelsManage],
+            _ => &[],
         }
     }
 
@@ -82,6 +97,7 @@ impl Operation {
         match self {
             Self::GetResource | Self::ListResources | Self::ListMembers => Scope::RegistryRead,
             Self::PutResource | Self::DeleteResource | Self::PutMember | Self::DeleteMember => Scope::RegistryWrite,
+            Self::Channels(method) => method.scope(),
         }
     }
 }
@@ -98,7 +114,14 @@ pub fn router(route: &ApiRoute, parts: ApiParts, gate: &Arc<Gate>) -> Router {
     let member = put(to(Operation::PutMember)).delete(to(Operation::DeleteMember));
     let path = |rest: &str| format!("{}/resources{rest}", route.path);
     let with_refusal = |method: MethodRouter<Arc<Api>>| method.fallback(wrong_method);
-    Router::new()
+    let mut router = Router::new();
+    if api.parts.channels.is_some() {
+        for method in Method::ALL {
+            let at = format!("{}/{}", route.path, method.name());
+            router = router.route(&at, with_refusal(post(to(Operation::Channels(method)))));
+        }
+    }
+    router
         .route(&path(""), with_refusal(get(to(Operation::ListResources))))
         .route(&path("/{name}"), with_refusal(resource))
         .route(&path("/{name}/members"), with_refusal(get(to(Operation::ListMembers))))
@@ -157,6 +180,10 @@ impl Api {
             Operation::PutMember => self.put_member(caller, key, call).await,
             Operation::DeleteMember => self.delete_member(caller, key, call).await,
             Operation::ListMembers => self.list_members(caller, call).await,
+            Operation::Channels(method) => {
+                let headers = call.request.headers().clone();
+                self.channels(caller, method, &headers, call).await
+            }
         }
     }
 }

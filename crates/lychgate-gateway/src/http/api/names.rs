@@ -88,7 +88,7 @@ fn no_user() -> HttpError {
     HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "name", text)
 }
 
-async fn read(request: Request) -> Result<Bytes, HttpError> {
+pub(super) async fn read(request: Request) -> Result<Bytes, HttpError> {
     Bytes::from_request(request, &()).await.map_err(|rejection: BytesRejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request's body is too large.")

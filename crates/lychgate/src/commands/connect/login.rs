@@ -1,18 +1,16 @@
 //! Name and password against a token, in one form or one JSON object over HTTP.
 
-use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::super::ended;
+use super::super::exchange::{self, NoAnswer};
 use super::super::terminal::harmless;
 use super::outcome::{CANNOT_CONNECT, LOGIN_FAILED};
-use super::target::{Target, TokenPlace, encode};
-use super::transport::{self, CONNECT_WAIT};
+use super::target::{Target, encode};
+use super::transport::CONNECT_WAIT;
 
 /// The most that is read of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -63,24 +61,14 @@ impl Form<'_> {
 }
 
 async fn ask(target: &Target, (kind, body): (&'static str, String)) -> anyhow::Result<SecretString> {
-    let lost = |error: String| ended(CANNOT_CONNECT, format!("the login at {target} was cut off: {error}"));
-    let stream = transport::connect(target).await.map_err(|wrong| ended(CANNOT_CONNECT, wrong))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(error.to_string()))?;
-    let request = Request::post(target.request_target(None, &TokenPlace::Header))
-        .header(HOST, &target.authority)
-        .header(CONTENT_TYPE, kind)
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| ended(2, format!("the login URL cannot be used: {error}")))?;
-    let exchange = async move {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((head, body.to_bytes()))
-    };
-    // The connection is driven here, beside the exchange, and ends with it.
-    let (exchanged, _) = tokio::join!(exchange, connection);
-    let (head, body) = exchanged.map_err(lost)?;
+    let answered = exchange::post(target, &[(CONTENT_TYPE, kind)], body.into_bytes(), ANSWER_BYTES_MAX).await;
+    let (head, body) = answered.map_err(|no_answer| {
+        let text = match no_answer {
+            NoAnswer::NotConnected(text) => text,
+            NoAnswer::CutOff(text) => format!("the login at {target} was cut off: {text}"),
+        };
+        ended(CANNOT_CONNECT, text)
+    })?;
     if head.status.is_success() {
         let answer: Option<Answer> = serde_json::from_slice(&body).ok();
         return answer.map(|answer| SecretString::from(answer.access_token)).ok_or_else(|| {

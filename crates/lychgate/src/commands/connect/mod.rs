@@ -3,11 +3,11 @@
 //! **Invariant:** the token and the password are sent to the server and nowhere else; no line of output holds either.
 
 mod login;
-mod outcome;
+pub(super) mod outcome;
 mod output;
 mod session;
-mod target;
-mod transport;
+pub(super) mod target;
+pub(super) mod transport;
 
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
 use std::path::PathBuf;
@@ -154,7 +154,7 @@ impl Connect {
     fn log_in(&self, target: &Target, user: &str, input: &mut BufReader<io::Stdin>) -> anyhow::Result<SecretString> {
         let login = match &self.login_url {
             Some(url) => Target::parse_http(url).map_err(|wrong| ended(2, wrong))?,
-            None => target.login(&self.login_path),
+            None => target.at(&self.login_path),
         };
         if !login.is_private() {
             complain("warning: the password travels unencrypted; use wss:// beyond this machine");

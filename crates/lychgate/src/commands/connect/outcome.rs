@@ -6,7 +6,7 @@ use lychgate_protocol::ws::{CloseCode, Retry};
 /// Refused, or closed for a reason that stays.
 pub(super) const REFUSED: u8 = 3;
 /// Cannot connect, or the connection was lost.
-pub(super) const CANNOT_CONNECT: u8 = 4;
+pub(in crate::commands) const CANNOT_CONNECT: u8 = 4;
 /// The login failed.
 pub(super) const LOGIN_FAILED: u8 = 5;
 /// No answer in time.

@@ -9,26 +9,26 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// A host with a path.
 #[derive(Clone)]
-pub(super) struct Target {
-    pub(super) is_tls: bool,
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(in crate::commands) struct Target {
+    pub(in crate::commands) is_tls: bool,
+    pub(in crate::commands) host: String,
+    pub(in crate::commands) port: u16,
     scheme: &'static str,
     /// Host and port as the URL has them.
-    pub(super) authority: String,
-    pub(super) path: String,
+    pub(in crate::commands) authority: String,
+    pub(in crate::commands) path: String,
     query: Option<String>,
 }
 
 /// Where the token is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TokenPlace {
+pub(in crate::commands) enum TokenPlace {
     Query(String),
     Header,
 }
 
 impl TokenPlace {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::commands) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix("query:") {
             Some(name) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
             None if text == "header" => Ok(Self::Header),
@@ -38,19 +38,19 @@ impl TokenPlace {
 }
 
 /// Reads the path of a login.
-pub(super) fn login_path(text: &str) -> Result<String, String> {
+pub(in crate::commands) fn login_path(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/') && !text.contains('?') && text.parse::<Uri>().is_ok();
     if is_path { Ok(text.to_owned()) } else { Err("write a path, such as /auth/login".to_owned()) }
 }
 
 impl Target {
     /// Reads a `ws://` or `wss://` URL.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
+    pub(in crate::commands) fn parse(url: &str) -> Result<Self, String> {
         Self::read(url, "ws", "wss")
     }
 
     /// Reads an `http://` or `https://` URL.
-    pub(super) fn parse_http(url: &str) -> Result<Self, String> {
+    pub(in crate::commands) fn parse_http(url: &str) -> Result<Self, String> {
         Self::read(url, "http", "https")
     }
 
@@ -85,20 +85,25 @@ impl Target {
         })
     }
 
-    /// Another path on the same host, for the login.
-    pub(super) fn login(&self, path: &str) -> Self {
+    /// Another path on the same host, over HTTP.
+    pub(in crate::commands) fn at(&self, path: &str) -> Self {
         let scheme = if self.is_tls { "https" } else { "http" };
         Self { scheme, path: path.to_owned(), query: None, ..self.clone() }
     }
 
     /// Whether nobody on the way can read along: encrypted, or on this machine.
-    pub(super) fn is_private(&self) -> bool {
+    pub(in crate::commands) fn is_private(&self) -> bool {
         let is_loopback = self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         self.is_tls || is_loopback || self.host == "localhost"
     }
 
+    /// The request target.
+    pub(in crate::commands) fn path_and_query(&self) -> String {
+        self.request_target(None, &TokenPlace::Header)
+    }
+
     /// The request target, with the token in it when it belongs there.
-    pub(super) fn request_target(&self, token: Option<&SecretString>, place: &TokenPlace) -> String {
+    pub(in crate::commands) fn request_target(&self, token: Option<&SecretString>, place: &TokenPlace) -> String {
         let mut target = self.path.clone();
         let mut separator = '?';
         if let Some(query) = &self.query {
@@ -123,7 +128,7 @@ impl fmt::Display for Target {
 }
 
 /// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3).
-pub(super) fn encode(text: &str) -> String {
+pub(in crate::commands) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

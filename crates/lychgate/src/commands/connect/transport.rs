@@ -17,16 +17,16 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::target::Target;
 
 /// From the first packet to the end of the handshakes.
-pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(10);
+pub(in crate::commands) const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
 /// A connected stream.
-pub(super) enum Stream {
+pub(in crate::commands) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Connects, or says in a sentence why not.
-pub(super) async fn connect(target: &Target) -> Result<Stream, String> {
+pub(in crate::commands) async fn connect(target: &Target) -> Result<Stream, String> {
     let (host, port) = (target.host.as_str(), target.port);
     let tcp = TcpStream::connect((host, port)).await.map_err(|error| {
         let hint = match error.kind() {

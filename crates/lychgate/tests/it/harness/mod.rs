@@ -3,6 +3,7 @@
 pub(crate) mod application;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod guide;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod metrics;

@@ -38,6 +38,11 @@ impl Process {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("the process is there");
     }
 
+    /// Kills it, as a machine does that has no memory left.
+    pub(crate) fn kill(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::KILL).expect("the process is there");
+    }
+
     /// Waits for its end.
     pub(crate) async fn exited(&mut self) -> ExitStatus {
         until("the end of the process", async || match self.child.try_wait() {

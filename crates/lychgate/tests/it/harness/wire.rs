@@ -126,6 +126,16 @@ impl Wire {
         }
     }
 
+    /// The next frame, `None` when the connection is over, in the middle of a frame or not.
+    pub(crate) async fn next_or_cut(&mut self) -> Option<Frame> {
+        while take_frame(&self.read).is_none() {
+            if read_more(&mut self.tcp, &mut self.read).await == 0 {
+                return None;
+            }
+        }
+        self.next().await
+    }
+
     /// The next frame, which has to be there.
     pub(crate) async fn frame(&mut self) -> Frame {
         self.next().await.expect("a frame, and not the end of the connection")

@@ -1,0 +1,353 @@
+//! Holding channels: subscribing at a place that is known, leaving, and losing the right to stay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lychgate_protocol::centrifuge::code::{ErrorCode, UnsubscribeCode};
+use lychgate_protocol::centrifuge::{self as wire, Reply, SubscribeResult};
+use lychgate_protocol::channel::{CHANNEL_NAME_BYTES_MAX, ChannelName};
+use lychgate_protocol::ws::CloseCode;
+use lychgate_service::channels::{Asked, Entrance, Wish, said};
+use lychgate_service::policy::Denied;
+use lychgate_service::ports::broker::{Entry, Happening, KeptAuthor, Since};
+use lychgate_token::Token;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::client::{Client, Connected, Held, Stage};
+use super::connect::ttl;
+use super::framing::{Differing, Form};
+use super::room::fitting;
+use super::say;
+use super::speak::publication;
+use super::turn::{End, bad_request};
+use crate::ticks::{NEVER, Ticks, ticks};
+use crate::ws::admit;
+use crate::ws::profile::Event;
+
+/// How often in a row rights may be asked for again in vain before the connection ends.
+const ASKED_IN_VAIN_MAX: u8 = 3;
+
+/// What a client asks for with a subscription.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wishes {
+    /// The place that it comes back from.
+    since: Option<(String, u64)>,
+    recoverable: bool,
+    positioned: bool,
+    join_leave: bool,
+    deltas: bool,
+    /// It rather stays out than miss something.
+    whole_or_nothing: bool,
+    by_server: bool,
+}
+
+impl Wishes {
+    fn of(subscribe: &wire::Subscribe<'_>) -> Self {
+        Self {
+            since: subscribe.recover.then(|| (subscribe.position.epoch.to_string(), subscribe.position.offset)),
+            recoverable: subscribe.recoverable || subscribe.recover,
+            positioned: subscribe.positioned,
+            join_leave: subscribe.join_leave,
+            deltas: subscribe.delta == "fossil",
+            whole_or_nothing: subscribe.flag & wire::Subscribe::REJECT_UNRECOVERED != 0,
+            by_server: false,
+        }
+    }
+
+    /// Those of a subscription that the server makes.
+    pub(super) fn of_server() -> Self {
+        Self { recoverable: true, by_server: true, ..Self::default() }
+    }
+
+    /// The same, for a client that had it before.
+    pub(super) fn of_server_again(subscribe: &wire::Subscribe<'_>) -> Self {
+        Self { since: Self::of(subscribe).since, ..Self::of_server() }
+    }
+}
+
+impl Client {
+    pub(super) async fn subscribe(&mut self, id: u32, subscribe: wire::Subscribe<'_>) -> Result<(), End> {
+        let channel = &*subscribe.channel;
+        if channel.is_empty() || !subscribe.delta.is_empty() && subscribe.delta != "fossil" {
+            return Err(bad_request());
+        }
+        if channel.len() > CHANNEL_NAME_BYTES_MAX || subscribe.has_tags_filter {
+            return self.refuse(id, ErrorCode::BAD_REQUEST);
+        }
+        if self.holds(channel) {
+            return self.refuse(id, ErrorCode::ALREADY_SUBSCRIBED);
+        }
+        if self.held.len() >= self.settings().channels_max {
+            return self.refuse(id, ErrorCode::LIMIT_EXCEEDED);
+        }
+        if subscribe.kind != 0 {
+            return self.refuse(id, ErrorCode::PERMISSION_DENIED);
+        }
+        let Stage::Connected(Connected { member, .. }) = &self.stage else { return Err(bad_request()) };
+        let (seen, user) = (self.gate.changes.seen(), member.principal.id().to_owned());
+        let token = (!subscribe.token.is_empty()).then(|| Token::from(subscribe.token.as_ref()));
+        let entering = self.settings().access.enter(member, channel, token);
+        let entered = timeout(self.gate.limits.handshake_timeout, entering).await;
+        let entrance = match entered.unwrap_or_else(|_| Err(admit::unanswered().into())) {
+            Ok(entrance) => entrance,
+            Err(refused) => {
+                let code = say::not_entered(self.entry.socket.endpoint(), &refused)?;
+                return self.refuse(id, code);
+            }
+        };
+        let mut entrance = entrance;
+        // Who brings the application's own word needs no other.
+        if let Some(callback) = entrance.namespace.on_subscribe.clone().filter(|_| !entrance.is_vouched) {
+            let Ok(data) = subscribe.data.checked() else { return self.refuse(id, ErrorCode::BAD_REQUEST) };
+            let wish = Wish::Subscribe { channel, data: data.as_json().unwrap_or("null") };
+            match self.asked(&callback, wish).await? {
+                Ok(result) => {
+                    entrance.info = said(&result, "info").map(|info| info.get().into());
+                    entrance.ends_at = result.get("expire_at").and_then(Value::as_u64).filter(|at| *at > 0);
+                }
+                Err(error) => {
+                    self.reply(id, &Reply::Error(error.reply()));
+                    return Ok(());
+                }
+            }
+        }
+        let is_own = !entrance.is_vouched && entrance.namespace.policy.is_asked_of_registry();
+        self.hold(entrance, &Wishes::of(&subscribe), &mut |this: &mut Self, subscribed| {
+            this.reply(id, &subscribed.map_or_else(Reply::from, Reply::Subscribe));
+        });
+        if is_own {
+            self.entry.socket.watches(&user);
+            if self.gate.changes.happened_since(seen) {
+                self.entry.socket.ask_again();
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters a channel and has `reply` tell the client where it stands, before anything of the channel reaches it.
+    pub(super) fn hold(
+        &mut self,
+        entrance: Entrance,
+        wishes: &Wishes,
+        reply: &mut dyn FnMut(&mut Self, Result<SubscribeResult<'_>, ErrorCode>),
+    ) {
+        let namespace = Arc::clone(&entrance.namespace);
+        let channel = entrance.permit.channel().clone();
+        let join_leave = namespace.join_leave.grants(wishes.join_leave);
+        let recoverable = namespace.history.is_some() && namespace.recovery.grants(wishes.recoverable);
+        let positioned = recoverable || namespace.history.is_some() && wishes.positioned;
+        let since = wishes.since.as_ref().filter(|_| recoverable);
+        let since = since.map(|(epoch, offset)| Since { epoch, offset: *offset });
+        let ends_in = entrance.ends_at.map(|at| at.saturating_sub(self.settings().access.now_s()));
+        let takes_deltas = namespace.deltas && wishes.deltas;
+        let encoding = self.encoding;
+        let (broker, most) = (Arc::clone(&self.settings().broker), self.settings().publications_max);
+        let mut has_entered = false;
+        let bytes_max = self.answer_bytes_max();
+        broker.enter(&channel, since, most, &mut |mut entry: Entry<'_>| {
+            if fitting(entry.missed.iter().map(|kept| &**kept), bytes_max) < entry.missed.len() {
+                // More than it could be told at once is lost to it, as what is no longer kept is.
+                entry = Entry { recovered: Some(false), missed: &[], ..entry };
+            }
+            let is_lost = wishes.since.is_some() && entry.recovered != Some(true);
+            if is_lost && wishes.whole_or_nothing {
+                return reply(self, Err(ErrorCode::UNRECOVERABLE_POSITION));
+            }
+            let missed = entry.missed.iter();
+            let wholes: Vec<_> =
+                missed.map(|kept| takes_deltas.then(|| Differing::of(&kept.payload, None, encoding))).collect();
+            let publications: Vec<_> = entry
+                .missed
+                .iter()
+                .zip(&wholes)
+                .map(|(kept, whole)| {
+                    let told = publication(kept);
+                    wire::Publication { data: whole.as_ref().map_or(told.data, |whole| whole.data()), ..told }
+                })
+                .collect();
+            let top = entry.top.filter(|_| positioned);
+            let recovered = entry.recovered == Some(true);
+            let offset = match (recovered, since) {
+                // The client counts up from where it was as it goes through what it gets.
+                (true, Some(since)) => since.offset,
+                _ => top.map_or(0, |top| top.offset),
+            };
+            let result = SubscribeResult {
+                expires: ends_in.is_some(),
+                ttl: ends_in.map_or(0, |left| ttl(Duration::from_secs(left))),
+                recoverable: recoverable && top.is_some(),
+                positioned: top.is_some(),
+                epoch: top.as_ref().map_or("", |top| top.epoch.as_str()),
+                offset,
+                publications: &publications,
+                recovered,
+                was_recovering: wishes.since.is_some(),
+                delta: takes_deltas,
+                ..SubscribeResult::default()
+            };
+            self.list(&entrance);
+            reply(self, Ok(result));
+            // Queued before the subscription: whatever is published from then on comes behind it.
+            self.settle();
+            // Who was just told the newest publication has what the next one differs from.
+            let deltas = takes_deltas.then_some(!entry.missed.is_empty());
+            let class = Form { encoding, join_leave, deltas }.class();
+            let permit = entrance.permit.clone();
+            let subscription = self.gate.subscriptions.enter(permit, &self.entry.session, class).ok();
+            let asks_at = self.next_look(&entrance);
+            let held = Held { entrance: entrance.clone(), subscription, by_server: wishes.by_server, asks_at };
+            self.held.insert(channel.clone(), held);
+            has_entered = true;
+        });
+        if has_entered {
+            self.tell_of_coming(&channel);
+            self.schedule();
+        }
+    }
+
+    /// Puts the client on the list of who is in the channel.
+    fn list(&self, entrance: &Entrance) {
+        if let (Some(_), Stage::Connected(Connected { member, .. })) = (entrance.namespace.presence, &self.stage) {
+            let author = KeptAuthor::of(member.author(entrance.info.as_deref()));
+            self.settings().roster.enter(entrance.permit.channel(), author);
+        }
+    }
+
+    fn tell_of_coming(&self, channel: &ChannelName) {
+        let Some(held) = self.held.get(channel) else { return };
+        if held.entrance.namespace.join_leave == Asked::Never {
+            return;
+        }
+        if let Stage::Connected(Connected { member, .. }) = &self.stage {
+            let author = member.author(held.entrance.info.as_deref());
+            self.settings().broker.tell(channel, Happening::Joined(author));
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: u32, channel: &str) -> Result<(), End> {
+        let Ok(name) = ChannelName::new(channel) else { return Err(bad_request()) };
+        self.leave(&name);
+        self.reply(id, &Reply::Unsubscribe);
+        Ok(())
+    }
+
+    pub(super) fn sub_refresh(&mut self, id: u32, refresh: wire::SubRefresh<'_>) -> Result<(), End> {
+        let Ok(name) = ChannelName::new(&refresh.channel) else { return Err(bad_request()) };
+        if !self.holds(&name) {
+            return self.refuse(id, ErrorCode::PERMISSION_DENIED);
+        }
+        if refresh.token.is_empty() || refresh.kind != 0 {
+            return self.refuse(id, ErrorCode::BAD_REQUEST);
+        }
+        let Stage::Connected(Connected { member, .. }) = &self.stage else { return Err(bad_request()) };
+        let access = Arc::clone(&self.settings().access);
+        match access.renew(member, &name, &Token::from(refresh.token.as_ref())) {
+            Ok(ends_at) => {
+                if let Some(mut held) = self.held.remove(&name) {
+                    held.entrance.ends_at = ends_at;
+                    held.asks_at = self.next_look(&held.entrance);
+                    self.held.insert(name, held);
+                }
+                let left = ends_at.map(|at| Duration::from_secs(at.saturating_sub(access.now_s())));
+                self.reply(id, &Reply::SubRefresh { expires: left.is_some(), ttl: left.map_or(0, ttl) });
+                self.schedule();
+                Ok(())
+            }
+            Err(refused) => match say::not_entered(self.entry.socket.endpoint(), &refused.into())? {
+                ErrorCode::PERMISSION_DENIED => Err(End::Event(Event::Invalid, false)),
+                code => self.refuse(id, code),
+            },
+        }
+    }
+
+    /// Asks again for the rights that the client is here by, and takes what is lost.
+    pub(super) async fn ask_again(&mut self) -> Result<(), End> {
+        let Stage::Connected(Connected { member, permit }) = &self.stage else { return Ok(()) };
+        let (member, permit) = (member.clone(), permit.clone());
+        let endpoint = Arc::clone(self.entry.socket.endpoint());
+        let mut in_vain = false;
+        let patience = self.gate.limits.handshake_timeout;
+        let asked = timeout(patience, self.gate.admission.ask_again(&permit, &endpoint.settings.door)).await;
+        match asked.unwrap_or_else(|_| Err(admit::too_late())) {
+            Ok(()) => {}
+            Err(refused) if Event::of(&refused) == Event::Lookup => in_vain = true,
+            Err(refused) => {
+                tracing::info!(
+                    endpoint = endpoint.settings.name,
+                    reason = refused.code(),
+                    "the right is lost: {refused}"
+                );
+                return Err(End::Event(Event::of(&refused), false));
+            }
+        }
+        let access = Arc::clone(&self.settings().access);
+        let now_s = access.now_s();
+        let held: Vec<_> = self.held.iter().map(|(channel, held)| (channel.clone(), held.entrance.clone())).collect();
+        for (channel, entrance) in held {
+            if entrance.ends_at.is_some_and(|at| at <= now_s) {
+                self.take_away(&channel, UnsubscribeCode::EXPIRED)?;
+                continue;
+            }
+            let asked = timeout(patience, access.ask_again(&entrance, &member.grants)).await;
+            match asked.unwrap_or_else(|_| Err(admit::unanswered())) {
+                Ok(permit) => {
+                    if let Some(held) = self.held.get_mut(&channel) {
+                        held.entrance.permit = permit;
+                    }
+                }
+                // It is tried again; whoever can never be asked ends the connection.
+                Err(Denied::Unknown(_)) => in_vain = true,
+                Err(denied) => {
+                    let name = &endpoint.settings.name;
+                    tracing::info!(endpoint = name, %channel, reason = "right_lost", "a right to a channel is lost: {denied}");
+                    self.take_away(&channel, UnsubscribeCode::SERVER)?;
+                }
+            }
+        }
+        self.asks_at = admit::ask_again_at(self.gate.ticker, &endpoint);
+        self.asked_in_vain = if in_vain { self.asked_in_vain + 1 } else { 0 };
+        if self.asked_in_vain >= ASKED_IN_VAIN_MAX {
+            return Err(End::Event(Event::Lookup, false));
+        }
+        for channel in self.held.keys().cloned().collect::<Vec<_>>() {
+            if let Some(mut held) = self.held.remove(&channel) {
+                held.asks_at = self.next_look(&held.entrance);
+                self.held.insert(channel, held);
+            }
+        }
+        self.schedule();
+        Ok(())
+    }
+
+    /// Ends a subscription from this side, and says so behind everything that the channel has sent.
+    fn take_away(&mut self, channel: &ChannelName, code: UnsubscribeCode) -> Result<(), End> {
+        if self.held.get(channel).is_some_and(|held| held.by_server) {
+            // Clients cannot do without what the server has subscribed them to.
+            return Err(End::Code(CloseCode::SUBSCRIPTION_EXPIRED));
+        }
+        self.drop_channel(channel, code);
+        Ok(())
+    }
+
+    /// When a right to a channel has to be looked at next: when it ends, or has to be asked for again.
+    fn next_look(&self, entrance: &Entrance) -> Ticks {
+        let (now, now_s) = (self.gate.ticker.now(), self.settings().access.now_s());
+        let ends = entrance.ends_at.map(|at| {
+            let left = ticks(Duration::from_secs(at.saturating_sub(now_s)));
+            now.saturating_add(left).saturating_add(1)
+        });
+        let is_asked = !entrance.is_vouched && entrance.namespace.policy.is_asked();
+        let asks = entrance.namespace.ask_again_every.filter(|_| is_asked).map(|every| {
+            let whole = ticks(every).max(2);
+            now.saturating_add(whole / 2 + rand::random_range(0..whole / 2 + 1))
+        });
+        ends.into_iter().chain(asks).min().unwrap_or(NEVER)
+    }
+
+    /// Has the sweep say when the next right has to be looked at.
+    pub(super) fn schedule(&self) {
+        let channels = self.held.values().map(|held| held.asks_at).min().unwrap_or(NEVER);
+        self.entry.socket.asks_again_at(channels.min(self.asks_at));
+    }
+}

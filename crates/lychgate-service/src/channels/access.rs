@@ -1,0 +1,199 @@
+//! Who may do what in which channel, command by command.
+
+use std::sync::Arc;
+
+use lychgate_protocol::channel::{BadChannelName, ChannelName};
+use lychgate_token::{Token, UnixSeconds, Verifier};
+
+use uuid::Uuid;
+
+use super::namespace::{Namespace, Namespaces, Who};
+use super::vouch::{Vouch, VouchRefused};
+use crate::grants::Grants;
+use crate::policy::{Denied, Parameters, Permit};
+use crate::ports::broker::Author;
+use crate::ports::clock::Clock;
+use crate::principal::Principal;
+
+/// One connection, as channels see it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Who it is.
+    pub principal: Principal,
+    /// What its token grants.
+    pub grants: Grants,
+    /// The connection's name.
+    pub client: Box<str>,
+    /// What its token says of the connection, as JSON text.
+    pub info: Option<Box<str>>,
+}
+
+impl Member {
+    /// A name for a connection that no other one has: a UUIDv4 (RFC 9562 section 5.4).
+    #[must_use]
+    pub fn fresh_client() -> Box<str> {
+        Uuid::new_v4().to_string().into()
+    }
+
+    /// It as others see it, with what its right to one channel says of it there.
+    #[must_use]
+    pub fn author<'a>(&'a self, channel_info: Option<&'a str>) -> Author<'a> {
+        Author { connection_info: self.info.as_deref(), channel_info, ..Author::of(&self.principal, &self.client) }
+    }
+}
+
+/// A right to one channel.
+#[derive(Clone)]
+pub struct Entrance {
+    /// The right.
+    pub permit: Permit,
+    /// What such channels have.
+    pub namespace: Arc<Namespace>,
+    /// What others may know of its holder there, as JSON text.
+    pub info: Option<Box<str>>,
+    /// When it ends; with the connection, if none.
+    pub ends_at: Option<UnixSeconds>,
+    /// Whether somebody has vouched for it, so that nobody has to be asked.
+    pub is_vouched: bool,
+}
+
+/// Why somebody does not come into a channel.
+#[derive(Debug, thiserror::Error)]
+pub enum NotEntered {
+    /// There is no such namespace.
+    #[error("there is no namespace for this channel")]
+    Unknown,
+    /// The name is no channel's name, or not of its namespace's form.
+    #[error("the name is not of its namespace's form")]
+    BadName,
+    /// The policy says no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The token that was shown for the channel is not good for it.
+    #[error(transparent)]
+    Token(#[from] VouchRefused),
+}
+
+impl From<BadChannelName> for NotEntered {
+    fn from(_: BadChannelName) -> Self {
+        Self::BadName
+    }
+}
+
+/// Decides about commands. Shared by all connections.
+pub struct ChannelAccess {
+    namespaces: Namespaces,
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ChannelAccess {
+    /// Decides by `namespaces`, and takes tokens for channels that `verifier` trusts.
+    #[must_use]
+    pub fn new(namespaces: Namespaces, verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Self {
+        Self { namespaces, verifier, clock }
+    }
+
+    /// The namespaces.
+    #[must_use]
+    pub const fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
+    /// The right of `member` to `channel`: by a token for it, if one is shown, else by the namespace's policy.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEntered`]. A token that is there and bad is never treated as none.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call did nothing.
+    pub async fn enter(&self, member: &Member, channel: &str, token: Option<Token>) -> Result<Entrance, NotEntered> {
+        let name = ChannelName::new(channel)?;
+        let (namespace, parameters) = self.find(channel)?;
+        let namespace = Arc::clone(namespace);
+        let Some(token) = token else {
+            if member.principal.is_anonymous() && !namespace.anonymous {
+                return Err(Denied::Forbidden.into());
+            }
+            let permit = namespace.policy.permit_to(name, member.principal.clone(), parameters, &member.grants).await?;
+            return Ok(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: false });
+        };
+        let vouch = self.read(&token, &name, member)?;
+        let permit = namespace.policy.vouched(&vouch, member.principal.clone(), parameters)?;
+        let info = vouch.info().map(Into::into);
+        Ok(Entrance { permit, namespace, info, ends_at: vouch.expires_at(), is_vouched: true })
+    }
+
+    /// The new end of a right that was vouched for, by another token for the same channel and user.
+    ///
+    /// # Errors
+    ///
+    /// [`VouchRefused`].
+    pub fn renew(
+        &self,
+        member: &Member,
+        channel: &ChannelName,
+        token: &Token,
+    ) -> Result<Option<UnixSeconds>, VouchRefused> {
+        Ok(self.read(token, channel, member)?.expires_at())
+    }
+
+    /// Asks again whether the holder of `entrance` may stay, by what its token grants now; gives the right as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`], also when nobody can be asked.
+    pub async fn ask_again(&self, entrance: &Entrance, grants: &Grants) -> Result<Permit, Denied> {
+        if entrance.is_vouched {
+            return Ok(entrance.permit.clone());
+        }
+        let permit = &entrance.permit;
+        let (channel, parameters) = (permit.channel().clone(), permit.parameters().into());
+        entrance.namespace.policy.permit_to(channel, permit.principal().clone(), parameters, grants).await
+    }
+
+    /// The right to do in `channel` what `who` may, for somebody who may be subscribed by `entrance`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEntered`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call did nothing.
+    pub async fn allow(
+        &self,
+        who: Who,
+        member: &Member,
+        channel: &str,
+        entrance: Option<&Entrance>,
+    ) -> Result<Permit, NotEntered> {
+        match (who, entrance) {
+            (Who::Subscribers | Who::Permitted, Some(entrance)) => Ok(entrance.permit.clone()),
+            (Who::Permitted, None) => Ok(self.enter(member, channel, None).await?.permit),
+            (Who::Nobody, _) | (Who::Subscribers, None) => Err(Denied::Forbidden.into()),
+        }
+    }
+
+    /// The namespace of a channel, and what the channel's name says.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEntered`] when there is none, or the name is not of its form.
+    pub fn find(&self, channel: &str) -> Result<(&Arc<Namespace>, Parameters), NotEntered> {
+        let (namespace, parameters) = self.namespaces.read(channel).ok_or(NotEntered::Unknown)?;
+        Ok((namespace, parameters.ok_or(NotEntered::BadName)?))
+    }
+
+    /// Seconds since the Unix epoch.
+    #[must_use]
+    pub fn now_s(&self) -> UnixSeconds {
+        self.clock.now().seconds()
+    }
+
+    fn read(&self, token: &Token, channel: &ChannelName, member: &Member) -> Result<Vouch, VouchRefused> {
+        Vouch::read(&self.verifier, token, self.now_s(), channel, member.principal.subject())
+    }
+}

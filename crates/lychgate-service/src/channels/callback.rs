@@ -1,0 +1,225 @@
+//! Questions to the application about what clients do in channels, in the shapes of Centrifugo's proxies.
+//!
+//! A request names the client and what it wants. The answer is `{"result": …}`, `{"error": {"code", "message"}}` or
+//! `{"disconnect": {"code", "reason"}}`; an empty one lets pass.
+//!
+//! **Invariant:** what was not answered is not allowed.
+//!
+//! **Absent on purpose:** retries. A client that is told that an error is temporary asks again itself.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::access::Member;
+use crate::ports::application::Application;
+
+/// Codes of errors that are the application's own.
+const ERROR_CODES: std::ops::RangeInclusive<u32> = 400..=1999;
+
+/// Codes of endings that are the application's own.
+const DISCONNECT_CODES: std::ops::RangeInclusive<u16> = 4000..=4999;
+
+/// The longest text of an error and of an ending, in bytes; what is longer is cut.
+const TEXT_BYTES_MAX: usize = 123;
+
+/// Asks one address of the application.
+#[derive(Clone)]
+pub struct Callback(Arc<dyn Application>);
+
+/// What the application says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answered {
+    /// Yes, with what it has to say beside it.
+    Result(Map<String, Value>),
+    /// The command fails with this error.
+    Error {
+        /// 400 to 1999.
+        code: u32,
+        /// For people.
+        message: String,
+        /// Whether the same command may succeed later.
+        is_temporary: bool,
+    },
+    /// The connection ends.
+    Disconnect {
+        /// 4000 to 4999.
+        code: u16,
+        /// For people.
+        reason: String,
+    },
+    /// It could not be asked, or its answer could not be read; the log says why.
+    Failed,
+}
+
+/// What a client wants.
+#[derive(Clone, Copy, Debug)]
+pub enum Wish<'a> {
+    /// To call the application itself.
+    Rpc {
+        /// What is called.
+        method: &'a str,
+        /// JSON text; `null` if there is none.
+        data: &'a str,
+    },
+    /// To subscribe.
+    Subscribe {
+        /// To which channel.
+        channel: &'a str,
+        /// What it says with it, as JSON text; `null` if there is nothing.
+        data: &'a str,
+    },
+    /// To publish.
+    Publish {
+        /// In which channel.
+        channel: &'a str,
+        /// What, as JSON text.
+        data: &'a str,
+    },
+}
+
+impl Wish<'_> {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rpc { .. } => "rpc",
+            Self::Subscribe { .. } => "subscribe",
+            Self::Publish { .. } => "publish",
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Answer {
+    result: Option<Map<String, Value>>,
+    error: Option<ErrorSaid>,
+    disconnect: Option<DisconnectSaid>,
+}
+
+#[derive(Deserialize)]
+struct ErrorSaid {
+    code: u32,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    temporary: bool,
+}
+
+#[derive(Deserialize)]
+struct DisconnectSaid {
+    code: u16,
+    #[serde(default)]
+    reason: String,
+}
+
+impl Callback {
+    /// Asks `application`.
+    #[must_use]
+    pub fn new(application: Arc<dyn Application>) -> Self {
+        Self(application)
+    }
+
+    /// Asks what is to become of a wish of `member`, who speaks in `encoding` (`json` or `protobuf`).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have reached the application.
+    pub async fn ask(&self, member: &Member, encoding: &str, wish: Wish<'_>) -> Answered {
+        let mut body = json!({
+            "client": member.client,
+            "transport": "websocket",
+            "protocol": encoding,
+            "encoding": "json",
+            "user": member.author(None).user,
+            "event": wish.name(),
+        });
+        let said = match wish {
+            Wish::Rpc { method, data } => [("method", json!(method)), ("data", value(data))],
+            Wish::Subscribe { channel, data } | Wish::Publish { channel, data } => {
+                [("channel", json!(channel)), ("data", value(data))]
+            }
+        };
+        if let Some(fields) = body.as_object_mut() {
+            fields.extend(said.map(|(key, value)| (key.to_owned(), value)));
+        }
+        match self.0.call(&body).await {
+            Ok(answer) => read(answer).unwrap_or_else(|| {
+                tracing::warn!(event = wish.name(), reason = "answer", "an answer of the application cannot be used");
+                Answered::Failed
+            }),
+            Err(fault) => {
+                tracing::warn!(event = wish.name(), reason = fault.code(), "the application was not asked: {fault}");
+                Answered::Failed
+            }
+        }
+    }
+}
+
+/// JSON text as a value; what is no JSON is none.
+fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn read(answer: Value) -> Option<Answered> {
+    if answer.is_null() {
+        return Some(Answered::Result(Map::new()));
+    }
+    let answer: Answer = serde_json::from_value(answer).ok()?;
+    let cut = |mut text: String| {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text
+    };
+    match answer {
+        Answer { disconnect: Some(said), error: None, result: None } => {
+            let DisconnectSaid { code, reason } = said;
+            DISCONNECT_CODES.contains(&code).then(|| Answered::Disconnect { code, reason: cut(reason) })
+        }
+        Answer { error: Some(said), disconnect: None, result: None } => {
+            let ErrorSaid { code, message, temporary } = said;
+            let message = cut(message);
+            ERROR_CODES.contains(&code).then_some(Answered::Error { code, message, is_temporary: temporary })
+        }
+        Answer { result, error: None, disconnect: None } => Some(Answered::Result(result.unwrap_or_default())),
+        _ => None,
+    }
+}
+
+/// One field of a result as JSON text; `None` if it is absent or `null`.
+#[must_use]
+pub fn said(result: &Map<String, Value>, key: &str) -> Option<Box<RawValue>> {
+    let value = result.get(key).filter(|value| !value.is_null())?;
+    serde_json::value::to_raw_value(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_one_thing_or_none() {
+        let error = |code, temporary| Answered::Error { code, message: "no".to_owned(), is_temporary: temporary };
+        for (answer, wanted) in [
+            (json!(null), Some(Answered::Result(Map::new()))),
+            (json!({}), Some(Answered::Result(Map::new()))),
+            (json!({ "result": {} }), Some(Answered::Result(Map::new()))),
+            (json!({ "error": { "code": 400, "message": "no" } }), Some(error(400, false))),
+            (json!({ "error": { "code": 1999, "message": "no", "temporary": true } }), Some(error(1999, true))),
+            (json!({ "error": { "code": 103 } }), None),
+            (json!({ "error": { "code": 2000 } }), None),
+            (
+                json!({ "disconnect": { "code": 4500, "reason": "go" } }),
+                Some(Answered::Disconnect { code: 4500, reason: "go".to_owned() }),
+            ),
+            (json!({ "disconnect": { "code": 3500, "reason": "go" } }), None),
+            (json!({ "result": {}, "error": { "code": 400 } }), None),
+            (json!({ "result": 7 }), None),
+            (json!("yes"), None),
+        ] {
+            assert_eq!(read(answer.clone()), wanted, "{answer}");
+        }
+        let long = json!({ "disconnect": { "code": 4000, "reason": "ä".repeat(100) } });
+        let Some(Answered::Disconnect { reason, .. }) = read(long) else { panic!("an ending") };
+        assert_eq!(reason, "ä".repeat(61), "a reason fits a close frame");
+    }
+}

@@ -1,0 +1,102 @@
+//! Tokens for one channel, which the application signs for one user.
+//!
+//! **Invariant:** a [`Vouch`] was read from a verified token that names this channel and this user, or the application gave
+//! it by its API.
+
+use lychgate_protocol::channel::ChannelName;
+use lychgate_token::{Claims, Refusal, Token, UnixSeconds, Verifier};
+use serde_json::Value;
+
+/// The claim that names the channel, by which such a token is told from one that says who somebody is.
+const CHANNEL_CLAIM: &str = "channel";
+
+/// Somebody's word that a user may enter a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouch {
+    channel: ChannelName,
+    info: Option<Box<str>>,
+    expires_at: Option<UnixSeconds>,
+    by_application: bool,
+}
+
+/// Why a token does not vouch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VouchRefused {
+    /// It is no good token.
+    #[error(transparent)]
+    Token(#[from] Refusal),
+    /// It names no channel.
+    #[error("the token names no channel")]
+    NoChannel,
+    /// It is for another channel or another user.
+    #[error("the token is for another channel or another user")]
+    Other,
+}
+
+impl Vouch {
+    /// Reads a token that vouches for `user`, as tokens name them, in `channel`.
+    ///
+    /// # Errors
+    ///
+    /// [`VouchRefused`].
+    pub fn read(
+        verifier: &Verifier,
+        token: &Token,
+        now_s: UnixSeconds,
+        channel: &ChannelName,
+        user: &str,
+    ) -> Result<Self, VouchRefused> {
+        let claims = verifier.verify(token, now_s)?;
+        let named = claims.extra.get(CHANNEL_CLAIM).and_then(Value::as_str).ok_or(VouchRefused::NoChannel)?;
+        if named != &**channel || claims.sub != user {
+            return Err(VouchRefused::Other);
+        }
+        let expires_at = match claims.extra.get("expire_at").and_then(Value::as_u64) {
+            Some(0) => None,
+            Some(at) => Some(at),
+            None => claims.exp,
+        };
+        // The verifier is lenient by a few seconds. Whoever entered by that would be taken out again at once.
+        if let Some(exp) = expires_at.filter(|exp| *exp <= now_s) {
+            return Err(Refusal::Expired { exp, now: now_s }.into());
+        }
+        let info = claims.extra.get("info").map(|info| info.to_string().into());
+        Ok(Self { channel: channel.clone(), info, expires_at, by_application: false })
+    }
+
+    /// The word of the application itself, by its API. `info` is JSON text.
+    #[must_use]
+    pub fn by_application(channel: ChannelName, info: Option<&str>, expires_at: Option<UnixSeconds>) -> Self {
+        Self { channel, info: info.map(Into::into), expires_at, by_application: true }
+    }
+
+    /// Whether it is the application's own word, and not a token's.
+    #[must_use]
+    pub const fn is_of_application(&self) -> bool {
+        self.by_application
+    }
+
+    /// Whether these are the claims of such a token, and not of one that says who somebody is.
+    #[must_use]
+    pub fn is_vouch(claims: &Claims) -> bool {
+        claims.extra.contains_key(CHANNEL_CLAIM)
+    }
+
+    /// The channel.
+    #[must_use]
+    pub const fn channel(&self) -> &ChannelName {
+        &self.channel
+    }
+
+    /// What others may know of the user there, as JSON text.
+    #[must_use]
+    pub fn info(&self) -> Option<&str> {
+        self.info.as_deref()
+    }
+
+    /// When it ends; never, if none.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<UnixSeconds> {
+        self.expires_at
+    }
+}
