@@ -171,9 +171,10 @@ impl ChannelAccess {
         entrance: Option<&Entrance>,
     ) -> Result<Permit, NotEntered> {
         match (who, entrance) {
-            (Who::Subscribers | Who::Permitted, Some(entrance)) => Ok(entrance.permit.clone()),
+            (who, Some(entrance)) if who.admits_subscribers() => Ok(entrance.permit.clone()),
             (Who::Permitted, None) => Ok(self.enter(member, channel, None).await?.permit),
-            (Who::Nobody, _) | (Who::Subscribers, None) => Err(Denied::Forbidden.into()),
+            // Whatever is not said above is a no.
+            _ => Err(Denied::Forbidden.into()),
         }
     }
 

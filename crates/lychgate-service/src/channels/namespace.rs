@@ -21,6 +21,14 @@ pub enum Who {
     Permitted,
 }
 
+impl Who {
+    /// Whether somebody may who is subscribed. Then nobody has to be asked.
+    #[must_use]
+    pub const fn admits_subscribers(self) -> bool {
+        matches!(self, Self::Subscribers | Self::Permitted)
+    }
+}
+
 /// When clients get something that they may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {

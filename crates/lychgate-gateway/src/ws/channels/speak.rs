@@ -131,8 +131,8 @@ impl Client {
         if let Some(Entrance { permit, namespace, .. }) = self.entrance(channel) {
             // Nothing has to be asked of anybody: whoever holds a channel may do what subscribers may.
             return Ok(match who(namespace) {
-                Some(Who::Subscribers | Who::Permitted) => Ok(permit.clone()),
-                Some(Who::Nobody) => Err(ErrorCode::PERMISSION_DENIED),
+                Some(who) if who.admits_subscribers() => Ok(permit.clone()),
+                Some(_) => Err(ErrorCode::PERMISSION_DENIED),
                 None => Err(ErrorCode::NOT_AVAILABLE),
             });
         }
