@@ -195,9 +195,11 @@ section! {
         channels_per_connection: usize = Count::of(1, 100_000), 128;
         /// Publications in one answer to a client: of a history, or of what it has missed.
         publications_per_answer: usize = Count::of(1, 10_000), 300;
-        /// Bytes that all channels of namespaces keep together; a channel that wants to keep more drops its own oldest.
+        /// Bytes that all channels of namespaces keep together. When seven eighths are taken, those that keep most drop their
+        /// oldest until a quarter is free.
         history_bytes_max: usize = Size { least: MIB, most: 1_024 * 1_024 * MIB }, 256 * MIB;
-        /// Channels of namespaces whose place is remembered; a publication to another one that would be kept is refused.
+        /// Channels of namespaces whose place is remembered. Another one takes the place of one that nobody is in, which begins
+        /// anew; if somebody is in all of them, a publication that would be kept is refused.
         history_channels_max: usize = Count::of(1, 100_000_000), 100_000;
         /// How long a socket with bytes waiting may take none before it is closed as too slow.
         no_progress_timeout: Duration = WAIT, seconds(5);
