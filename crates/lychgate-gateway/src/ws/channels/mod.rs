@@ -14,6 +14,7 @@ mod clients;
 mod connect;
 mod framing;
 mod orders;
+mod posted;
 mod room;
 mod say;
 mod speak;
