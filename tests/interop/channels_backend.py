@@ -148,6 +148,9 @@ class Backend:
         match path:
             case "/call":
                 call = json.loads(body)
+                if call["event"] == "publish":
+                    # A publication that the application puts labels on.
+                    return json.dumps({"result": {"tags": {"by": call["user"], "what": "é 👋"}}}).encode()
                 data = {"method": call["method"], "data": call["data"], "user": call["user"]}
                 return json.dumps({"result": {"data": data}}).encode()
             case "/cut":

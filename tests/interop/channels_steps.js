@@ -169,6 +169,15 @@ export async function steps({ Centrifuge, websocket, protobuf, direct, proxied, 
   };
   seen.called = unpack((await bob.rpc("add", pack({ a: 1 }))).data);
 
+  // The application puts labels on what is said.
+  const tagged = bob.newSubscription("tagged:a");
+  const tags = new Heard();
+  tagged.on("publication", (publication) => tags.add(publication.tags));
+  tagged.subscribe();
+  await tagged.ready(WITHIN_MS);
+  await tagged.publish(pack({ n: 1 }));
+  seen.tags = [(await tags.count(1))[0], (await tagged.history({ limit: 1 })).publications[0].tags];
+
   // Tokens of connections: one that is bad, one that is over and is replaced, and one that is renewed while it lasts.
   const bad = open(direct, "ann", { getToken: null, token: "x.y.z" });
   bad.connect();

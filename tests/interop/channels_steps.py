@@ -76,9 +76,11 @@ class SeenInChannel(SubscriptionEventHandler):
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.publications, self.people, self.subscribed, self.left = Heard(), Heard(), Heard(), Heard()
+        self.tags = Heard()
 
     async def on_publication(self, ctx) -> None:
         pub = ctx.pub
+        await self.tags.add(pub.tags)
         await self.publications.add([self.codec.unpack(pub.data), pub.offset, pub.info.user if pub.info else None])
 
     async def on_join(self, ctx) -> None:
@@ -262,6 +264,13 @@ class Steps:
             "history": await code(news.history(limit=1)),
         }
         seen["called"] = self.codec.unpack((await bob.rpc("add", self.codec.pack({"a": 1}))).data)
+
+        tagged, at_tagged = await self.follow(bob, "tagged:a")
+        await at_tagged.subscribed.count(1)
+        await tagged.publish(self.codec.pack({"n": 1}))
+        await at_tagged.tags.count(1)
+        kept = (await tagged.history(limit=1)).publications[0]
+        seen["tags"] = [at_tagged.tags.all[0], kept.tags]
 
     async def renew(self, seen: dict) -> None:
         """Tokens of connections and of channels: bad ones, those that are over, and those that are renewed."""

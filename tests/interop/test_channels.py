@@ -98,6 +98,9 @@ def test_a_library_works_unchanged(backend: Backend, tmp_path: pathlib.Path, run
     # A call is answered by the application.
     assert seen["called"] == {"method": "add", "data": {"a": 1}, "user": "bob"}
 
+    # What the application says beside a payload comes with it, and stays with it.
+    assert seen["tags"] == [{"by": "bob", "what": "é 👋"}] * 2
+
     # Tokens that are over are replaced, and those that end are renewed, without the connection's end.
     assert seen["tokens"] == {"late": 2, "stays": 2, "vouched": 2}
     assert seen["chanInfo"] == [{"rank": 1}]

@@ -101,7 +101,7 @@ impl Publisher {
                 Audience::Others => Some(from),
             };
             let author = Some(Author::of(permit.principal(), ""));
-            Ok(self.broker.publish(permit.channel(), Publication { payload, exclude, author, transient: false })?)
+            Ok(self.broker.publish(permit.channel(), Publication { exclude, author, ..Publication::of(payload) })?)
         })?
     }
 

@@ -171,7 +171,7 @@ pub struct Publication<'a> {
     /// Its number in the stream.
     pub offset: u64,
     /// Labels from the publisher, each name once.
-    pub tags: &'a [(&'a str, &'a str)],
+    pub tags: &'a [(Box<str>, Box<str>)],
     /// Whether `data` is a delta from the publication before.
     pub delta: bool,
     /// When it was said, in milliseconds since 1970.

@@ -15,7 +15,7 @@ use super::remembered::Remembered;
 use super::roster::{Occupancy, Roster};
 use crate::grants;
 use crate::ports::broker::{
-    Broker, BrokerError, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Publication, Published,
+    Broker, BrokerError, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Publication, Published, Tags, Version,
 };
 
 /// Does what the application asks for. Shared by all requests.
@@ -68,6 +68,17 @@ pub struct Posting<'a> {
     pub transient: bool,
     /// By which the same request is known again.
     pub idempotency_key: Option<&'a str>,
+    /// Its labels.
+    pub tags: &'a Tags,
+    /// By which it is known whether it comes too late.
+    pub version: Option<Version<'a>>,
+}
+
+impl<'a> Posting<'a> {
+    const fn publication(self) -> Publication<'a> {
+        let Self { payload, transient, tags, version, .. } = self;
+        Publication { transient, tags: Some(tags), version, ..Publication::of(payload) }
+    }
 }
 
 impl Operator {
@@ -88,18 +99,19 @@ impl Operator {
     /// A dropped call may have published. With a key it is safe to ask again, while the first is under way, too.
     pub async fn publish(&self, channel: &str, posting: Posting<'_>) -> Result<Published, NotDone> {
         let (channel, _) = self.find(channel)?;
-        let Posting { payload, transient, idempotency_key } = posting;
-        let Some(key) = idempotency_key else {
-            let publication = Publication { payload, exclude: None, author: None, transient };
-            return Ok(self.broker.commit(&channel, publication).await?);
+        let Some(key) = posting.idempotency_key else {
+            return Ok(self.broker.commit(&channel, posting.publication()).await?);
         };
         let key = (channel.clone(), Box::from(key));
         let (id, published) = self.remembered.lock().once(key.clone(), Instant::now(), || {
             // It outlives this request, so that one that comes again finds what became of it.
-            let (broker, payload) = (Arc::clone(&self.broker), Box::<[u8]>::from(payload));
+            let (broker, payload) = (Arc::clone(&self.broker), Box::<[u8]>::from(posting.payload));
+            let (transient, tags) = (posting.transient, posting.tags.clone());
+            let version = posting.version.map(|Version { number, epoch }| (number, Box::<str>::from(epoch)));
             Box::pin(async move {
-                let publication = Publication { payload: &payload, exclude: None, author: None, transient };
-                Ok(broker.commit(&channel, publication).await?)
+                let version = version.as_ref().map(|(number, epoch)| Version { number: *number, epoch });
+                let posting = Posting { payload: &payload, transient, idempotency_key: None, tags: &tags, version };
+                Ok(broker.commit(&channel, posting.publication()).await?)
             })
         });
         let published = published.await;

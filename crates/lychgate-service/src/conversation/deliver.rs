@@ -53,7 +53,7 @@ impl Conversation {
         author: Option<Author<'_>>,
     ) {
         if let Err(fault) =
-            self.parts.broker.publish(channel, Publication { payload, exclude, author, transient: false })
+            self.parts.broker.publish(channel, Publication { exclude, author, ..Publication::of(payload) })
         {
             tracing::warn!(%channel, cause = %fault, "a frame was not published");
         }

@@ -57,12 +57,8 @@ impl Conversation {
             tracing::debug!(cause = %fault, "what was posted does not fit the template");
             PostRefused::BadShape("a part of it has no value, is of another kind or too long".to_owned())
         })?;
-        let publication = Publication {
-            payload: &payload,
-            exclude: None,
-            author: Some(Author::of(permit.principal(), "")),
-            transient: false,
-        };
+        let author = Some(Author::of(permit.principal(), ""));
+        let publication = Publication { author, ..Publication::of(&payload) };
         self.parts.broker.publish(permit.channel(), publication).map_err(|_| PostRefused::NotDelivered)?;
         Ok(())
     }

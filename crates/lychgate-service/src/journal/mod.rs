@@ -25,8 +25,8 @@ use self::writer::Writer;
 use crate::local_broker::LocalBroker;
 use crate::ports::StoreError;
 use crate::ports::broker::{
-    Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Publication,
-    Published, Retains, Since,
+    Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, KeptVersion,
+    Publication, Published, Retains, Since, Tags, Version,
 };
 use crate::ports::clock::Clock;
 use crate::ports::publications::Publications;
@@ -67,6 +67,8 @@ struct Queued {
     exclude: Option<SessionId>,
     author: Option<Box<KeptAuthor>>,
     is_transient: bool,
+    tags: Tags,
+    version: Option<KeptVersion>,
     /// Who waits for it, if anybody does.
     done: Option<oneshot::Sender<Result<Published, BrokerError>>>,
 }
@@ -102,6 +104,8 @@ impl Journal {
             exclude: publication.exclude,
             author: publication.author.map(|author: Author<'_>| Box::new(KeptAuthor::of(author))),
             is_transient: publication.transient,
+            tags: publication.tags.cloned().unwrap_or_default(),
+            version: publication.version.map(|Version { number, epoch }| KeptVersion { number, epoch: epoch.into() }),
             done,
         });
         self.jobs.try_send(job).map_err(|_| BrokerError::Unavailable)

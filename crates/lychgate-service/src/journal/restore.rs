@@ -22,7 +22,9 @@ pub(super) async fn restore(parts: &JournalParts) -> Result<(), StoreError> {
         let kept = publications.newest(&stored.channel, now, limit).await?;
         let left = |until: u64| Duration::from_micros(until.saturating_sub(now.0)).min(retention.time_to_live);
         let kept = kept.into_iter().map(|stored| (left(stored.expires_at.0), stored.kept)).collect();
-        if !local.restore(stored.channel, Before { position: stored.position, retention, kept }) {
+        if !local
+            .restore(stored.channel, Before { position: stored.position, version: stored.version, retention, kept })
+        {
             tracing::warn!("more channels are stored than limits.history_channels_max: those not used last begin anew");
             break;
         }

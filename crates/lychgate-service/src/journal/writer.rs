@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use lychgate_protocol::channel::ChannelName;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Job, JournalParts, Queued};
+use crate::local_broker::Place;
 use crate::ports::StoreError;
-use crate::ports::broker::{Broker as _, BrokerError, Epoch, Kept, KeptAuthor, Publication, Published, Retention};
+use crate::ports::broker::{
+    Broker as _, BrokerError, Kept, KeptAuthor, KeptVersion, Position, Publication, Published, Version,
+};
 use crate::ports::clock::UnixMicros;
 use crate::ports::publications::{Addition, StoredPublication};
 
@@ -27,8 +31,24 @@ pub(super) struct Writer(JournalParts);
 /// A publication that is to be handed out after the commit.
 struct Ready {
     queued: Queued,
-    /// Its place; `None` for one without.
-    place: Option<(Epoch, Retention, Arc<Kept>)>,
+    fate: Fate,
+}
+
+enum Fate {
+    /// It has no place.
+    Passing,
+    /// It has this one.
+    Placed(Place),
+    /// It came too late: the channel stands there already.
+    Late(Position),
+}
+
+/// How far a channel has come within a batch.
+struct Reach {
+    /// Its addition.
+    index: usize,
+    offset: u64,
+    version: Option<KeptVersion>,
 }
 
 impl Writer {
@@ -75,11 +95,12 @@ impl Writer {
         let (additions, ready) = self.with_places(batch);
         let stored = if additions.is_empty() { Ok(()) } else { self.0.publications.append(&additions).await };
         let stored = stored.map_err(|error| failed(&error));
-        for Ready { mut queued, place } in ready {
+        for Ready { mut queued, fate } in ready {
             let done = queued.done.take();
-            let published = match (stored, place) {
-                (Err(fault), Some(_)) => Err(fault),
-                (_, place) => self.hand_out(&queued, place),
+            let published = match (stored, fate) {
+                // What one that came too late gave way to may be what is not stored.
+                (Err(fault), Fate::Placed(_) | Fate::Late(_)) => Err(fault),
+                (_, fate) => self.hand_out(&queued, &fate),
             };
             if let Some(done) = done {
                 let _ = done.send(published);
@@ -91,27 +112,28 @@ impl Writer {
     fn with_places(&self, batch: Vec<Queued>) -> (Vec<Addition>, Vec<Ready>) {
         let now = self.0.clock.now();
         let mut additions: Vec<Addition> = Vec::new();
-        let mut found: HashMap<ChannelName, (usize, u64)> = HashMap::new();
+        let mut found: HashMap<ChannelName, Reach> = HashMap::new();
         let mut ready = Vec::with_capacity(batch.len());
         for mut queued in batch {
             if queued.is_transient {
-                ready.push(Ready { queued, place: None });
+                ready.push(Ready { queued, fate: Fate::Passing });
                 continue;
             }
             // It was durable when it came; the rules do not change.
             let Some(retention) = self.0.rules.retention(&queued.channel) else { continue };
-            let (index, reached) = match found.get(&queued.channel) {
-                Some(place) => *place,
-                None => match self.0.local.top(&queued.channel) {
-                    Ok(top) => {
+            let reach = match found.entry_ref(&queued.channel) {
+                EntryRef::Occupied(entry) => entry.into_mut(),
+                EntryRef::Vacant(entry) => match self.0.local.top(&queued.channel) {
+                    Ok((top, version)) => {
                         additions.push(Addition {
                             channel: queued.channel.clone(),
                             epoch: top.epoch,
                             publications: Vec::new(),
+                            version: version.clone(),
                             keep: retention.publications_max,
                             expires_at: after(now, retention.position_time_to_live),
                         });
-                        (additions.len() - 1, top.offset)
+                        entry.insert(Reach { index: additions.len() - 1, offset: top.offset, version })
                     }
                     Err(fault) => {
                         tracing::warn!(channel = %queued.channel, cause = %fault, "a publication has no place");
@@ -122,33 +144,53 @@ impl Writer {
                     }
                 },
             };
-            let offset = reached + 1;
-            found.insert(queued.channel.clone(), (index, offset));
-            let kept =
-                Arc::new(Kept { offset, payload: std::mem::take(&mut queued.payload), author: queued.author.take() });
-            let addition = &mut additions[index];
+            let addition = &mut additions[reach.index];
+            if let Some(KeptVersion { number, epoch }) = &queued.version {
+                match KeptVersion::after(reach.version.as_ref(), Version { number: *number, epoch }) {
+                    None => {
+                        let top = Position { epoch: addition.epoch, offset: reach.offset };
+                        ready.push(Ready { queued, fate: Fate::Late(top) });
+                        continue;
+                    }
+                    reached => {
+                        addition.version.clone_from(&reached);
+                        reach.version = reached;
+                    }
+                }
+            }
+            reach.offset += 1;
+            let kept = Arc::new(Kept {
+                offset: reach.offset,
+                payload: std::mem::take(&mut queued.payload),
+                author: queued.author.take(),
+                tags: std::mem::take(&mut queued.tags),
+            });
             let expires_at = after(now, retention.time_to_live);
             addition.publications.push(StoredPublication { kept: Arc::clone(&kept), expires_at });
-            let place = Some((addition.epoch, retention, kept));
-            ready.push(Ready { queued, place });
+            let place = Place { epoch: addition.epoch, retention, kept, version: reach.version.clone() };
+            ready.push(Ready { queued, fate: Fate::Placed(place) });
         }
+        additions.retain(|addition| !addition.publications.is_empty());
         (additions, ready)
     }
 
-    fn hand_out(
-        &self,
-        queued: &Queued,
-        place: Option<(Epoch, Retention, Arc<Kept>)>,
-    ) -> Result<Published, BrokerError> {
-        let Some((epoch, retention, kept)) = place else {
-            let author = queued.author.as_deref().map(KeptAuthor::author);
-            let publication =
-                Publication { payload: &queued.payload, exclude: queued.exclude, author, transient: true };
-            return self.0.local.publish(&queued.channel, publication);
-        };
-        let author = kept.author.as_deref().map(KeptAuthor::author);
-        let publication = Publication { payload: &kept.payload, exclude: queued.exclude, author, transient: false };
-        Ok(self.0.local.place(&queued.channel, (epoch, retention), &kept, publication))
+    fn hand_out(&self, queued: &Queued, fate: &Fate) -> Result<Published, BrokerError> {
+        let Queued { channel, payload, exclude, author, tags, .. } = queued;
+        let passing = Publication { exclude: *exclude, ..Publication::of(payload) };
+        match fate {
+            Fate::Passing => {
+                let author = author.as_deref().map(KeptAuthor::author);
+                let passing = Publication { author, tags: Some(tags), transient: true, ..passing };
+                self.0.local.publish(channel, passing)
+            }
+            Fate::Placed(place) => {
+                let Kept { payload, author, tags, .. } = &*place.kept;
+                let author = author.as_deref().map(KeptAuthor::author);
+                let placed = Publication { payload, author, tags: Some(tags), ..passing };
+                Ok(self.0.local.place(channel, place, placed))
+            }
+            Fate::Late(top) => Ok(Published { offset: top.offset, epoch: Some(top.epoch), sessions: 0 }),
+        }
     }
 
     async fn forget(&self, channel: &ChannelName) -> Result<(), BrokerError> {

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::ports::broker::{Epoch, HistoryPage, HistoryQuery, HistoryRefused, Kept, Position, Retention, Since};
+use crate::ports::broker::{
+    Epoch, HistoryPage, HistoryQuery, HistoryRefused, Kept, KeptVersion, Position, Retention, Since,
+};
 
 /// What each publication costs beside its bytes.
 const OVERHEAD_BYTES: usize = 96;
@@ -28,6 +30,8 @@ pub(super) struct Log {
     touched: Instant,
     /// Members have had something last that is not kept.
     is_interrupted: bool,
+    /// The version of the last publication that had one.
+    version: Option<Box<KeptVersion>>,
 }
 
 impl Log {
@@ -45,12 +49,23 @@ impl Log {
             bytes: 0,
             touched: now,
             is_interrupted: false,
+            version: None,
         }
     }
 
     /// Where the channel stands.
     pub(super) const fn top(&self) -> Position {
         Position { epoch: self.epoch, offset: self.reached }
+    }
+
+    /// The version of the last publication that had one.
+    pub(super) fn version(&self) -> Option<&KeptVersion> {
+        self.version.as_deref()
+    }
+
+    /// Notes that a publication of that version has its place, or had it before the process began.
+    pub(super) fn set_version(&mut self, version: Option<KeptVersion>) {
+        self.version = version.map(Box::new);
     }
 
     /// Bytes that it keeps.
@@ -142,11 +157,21 @@ impl Log {
 
     /// What came since that place, or `None` if not all of it is here.
     pub(super) fn missed(&self, since: Since<'_>, limit: usize) -> Option<Vec<Arc<Kept>>> {
+        if self.retention.newest_alone {
+            return self.newest(since);
+        }
         let missing = self.reached.checked_sub(since.offset)?;
         let is_this_run = since.epoch.is_empty() || since.epoch == self.epoch.as_str();
         let missing = usize::try_from(missing).ok().filter(|missing| is_this_run && *missing <= limit)?;
         let from = self.kept.len().checked_sub(missing)?;
         Some(self.kept.iter().skip(from).map(|(_, kept)| Arc::clone(kept)).collect())
+    }
+
+    /// The newest publication, unless it is the one at that place; `None` if it is not here.
+    fn newest(&self, since: Since<'_>) -> Option<Vec<Arc<Kept>>> {
+        let (_, newest) = self.kept.back()?;
+        let is_known = since.offset == self.reached && since.epoch == self.epoch.as_str();
+        Some(if is_known { Vec::new() } else { vec![Arc::clone(newest)] })
     }
 
     /// What is kept, as far as was asked.
@@ -170,5 +195,5 @@ impl Log {
 }
 
 fn cost(kept: &Kept) -> usize {
-    OVERHEAD_BYTES + kept.payload.len() + kept.author.as_ref().map_or(0, |author| author.bytes())
+    OVERHEAD_BYTES + kept.payload.len() + kept.author.as_ref().map_or(0, |author| author.bytes()) + kept.tags.bytes()
 }

@@ -29,10 +29,10 @@ use tokio_util::sync::CancellationToken;
 use self::log::Log;
 use crate::ports::broker::{
     Author, Broker, BrokerError, Entry, Epoch, Framing, Happening, HistoryPage, HistoryQuery, HistoryRefused, Kept,
-    KeptAuthor, Publication, Published, Retains, Since,
+    KeptAuthor, KeptVersion, Publication, Published, Retains, Since, Tags,
 };
 
-pub(crate) use places::Before;
+pub(crate) use places::{Before, Place};
 
 /// How many locks the channels are spread over.
 const STRIPES: usize = 64;
@@ -228,12 +228,19 @@ impl LocalBroker {
         (offset, epoch): (u64, Option<Epoch>),
         previous: Option<&Kept>,
     ) -> usize {
-        let Publication { payload, exclude, author, .. } = publication;
+        let Publication { payload, exclude, author, tags, .. } = publication;
         let previous = previous.map(|kept| &*kept.payload);
         let frame = Frame {
             framing: self.framing.as_deref(),
             channel,
-            happening: Happening::Published { payload, author, offset, epoch, previous },
+            happening: Happening::Published {
+                payload,
+                author,
+                offset,
+                epoch,
+                previous,
+                tags: tags.map_or(&[], Tags::as_slice),
+            },
         };
         let sessions = self.registrar.publish(channel, offset, &frame, exclude).sessions;
         // A channel that keeps nothing has nothing to tell its newcomers apart by.
@@ -261,10 +268,17 @@ impl Broker for LocalBroker {
             let now = Instant::now();
             if let Some(log) = self.log(&mut counts, channel, now)? {
                 let top = log.top();
+                if let Some(version) = publication.version {
+                    let Some(version) = KeptVersion::after(log.version(), version) else {
+                        return Ok(Published { offset: top.offset, epoch: Some(top.epoch), sessions: 0 });
+                    };
+                    log.set_version(Some(version));
+                }
                 let (offset, epoch) = (top.offset + 1, Some(top.epoch));
                 let author = publication.author.map(|author: Author<'_>| Box::new(KeptAuthor::of(author)));
                 let previous = log.previous();
-                self.keep(log, Arc::new(Kept { offset, payload: publication.payload.into(), author }), now);
+                let tags = publication.tags.cloned().unwrap_or_default();
+                self.keep(log, Arc::new(Kept { offset, payload: publication.payload.into(), author, tags }), now);
                 let sessions = self.hand_out(channel, publication, (offset, epoch), previous.as_deref());
                 return Ok(Published { offset, epoch, sessions });
             }

@@ -1,5 +1,8 @@
 //! The way a publication takes to every node that has subscribers, and what a channel keeps of it.
 
+mod tags;
+mod version;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +12,9 @@ use lychgate_hub::{Class, SessionId};
 use lychgate_protocol::channel::ChannelName;
 
 use crate::principal::Principal;
+
+pub use tags::{TAGS_BYTES_MAX, TAGS_MAX, Tag, Tags, TooManyTags};
+pub use version::{KeptVersion, VERSION_EPOCH_BYTES_MAX, Version};
 
 /// One message on its way to a channel: rendered, stamped, and not yet framed.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +27,19 @@ pub struct Publication<'a> {
     pub author: Option<Author<'a>>,
     /// Whether it is kept nowhere and has no place in the channel's order: whoever is not there misses it.
     pub transient: bool,
+    /// Its labels.
+    pub tags: Option<&'a Tags>,
+    /// By which it is known whether it comes too late, if it has one. It counts in channels that keep something, and then
+    /// a publication that comes too late is dropped; whoever published it is told where the channel stands.
+    pub version: Option<Version<'a>>,
+}
+
+impl<'a> Publication<'a> {
+    /// A payload for everybody, of nobody in particular, with nothing said about it.
+    #[must_use]
+    pub const fn of(payload: &'a [u8]) -> Self {
+        Self { payload, exclude: None, author: None, transient: false, tags: None, version: None }
+    }
 }
 
 /// A client, as others see it. Its identity is a verified one.
@@ -108,6 +127,8 @@ pub struct Retention {
     pub position_time_to_live: Duration,
     /// Whether all of it outlives the process.
     pub is_durable: bool,
+    /// Whether those who come back get the newest publication alone, wherever they were, and not all that they missed.
+    pub newest_alone: bool,
 }
 
 /// Says what each channel keeps.
@@ -125,6 +146,8 @@ pub struct Kept {
     pub payload: Box<[u8]>,
     /// Who published it.
     pub author: Option<Box<KeptAuthor>>,
+    /// Its labels.
+    pub tags: Tags,
 }
 
 /// An [`Author`] that outlives its connection.
@@ -313,6 +336,8 @@ pub enum Happening<'a> {
         epoch: Option<Epoch>,
         /// The payload of the publication before it, if every member had that one last.
         previous: Option<&'a [u8]>,
+        /// Its labels.
+        tags: &'a [Tag],
     },
     /// A client has entered.
     Joined(Author<'a>),

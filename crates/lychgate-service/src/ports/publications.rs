@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use lychgate_protocol::channel::ChannelName;
 
 use super::StoreError;
-use super::broker::{Epoch, Kept, Position};
+use super::broker::{Epoch, Kept, KeptVersion, Position};
 use super::clock::UnixMicros;
 
 /// A publication that is kept until some time.
@@ -30,6 +30,8 @@ pub struct Addition {
     pub epoch: Epoch,
     /// At least one, with numbers that rise by one.
     pub publications: Vec<StoredPublication>,
+    /// The version that the channel has reached with them, if any of its publications ever had one.
+    pub version: Option<KeptVersion>,
     /// How many of its newest publications the channel keeps; older ones go in the same commit.
     pub keep: usize,
     /// From when on nobody has to know where the channel stands.
@@ -43,6 +45,8 @@ pub struct StoredPosition {
     pub channel: ChannelName,
     /// Its last publication, whether that is still kept or not.
     pub position: Position,
+    /// The version that it has reached.
+    pub version: Option<KeptVersion>,
     /// From when on nobody has to know.
     pub expires_at: UnixMicros,
 }

@@ -124,7 +124,7 @@ impl Publications for MemoryPublications {
 
 impl State {
     fn add(&mut self, addition: &Addition) {
-        let Addition { channel, epoch, publications, keep, expires_at } = addition;
+        let Addition { channel, epoch, publications, version, keep, expires_at } = addition;
         let Some(last) = publications.last() else { return };
         let (name, offset) = (channel.to_string(), last.kept.offset);
         if self.channels.get(&name).is_none_or(|stored| stored.position.epoch != *epoch) {
@@ -136,7 +136,8 @@ impl State {
         let gone = offset.saturating_sub(*keep as u64);
         self.publications.retain(|(other, number), _| *other != name || *number > gone);
         let position = Position { epoch: *epoch, offset };
-        let stored = StoredPosition { channel: channel.clone(), position, expires_at: *expires_at };
+        let stored =
+            StoredPosition { channel: channel.clone(), position, version: version.clone(), expires_at: *expires_at };
         self.channels.insert(name, stored);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use lychgate_protocol::channel::ChannelName;
 
-use crate::ports::broker::{Author, Epoch, Kept, KeptAuthor, Position};
+use crate::ports::broker::{Author, Epoch, Kept, KeptAuthor, KeptVersion, Position, Tags};
 use crate::ports::clock::UnixMicros;
 use crate::ports::publications::{Addition, Publications, ReadLimit, StoredPosition, StoredPublication};
 
@@ -31,6 +31,7 @@ where
     forgetting_keeps_the_position(&*make().await).await;
     what_has_expired_is_gone(&*make().await).await;
     many_at_once_are_all_there(&*make().await).await;
+    a_channel_knows_the_version_that_it_has_reached(&*make().await).await;
 }
 
 fn channel(name: &str) -> ChannelName {
@@ -42,7 +43,7 @@ fn epoch(text: &str) -> Epoch {
 }
 
 fn publication(offset: u64, payload: &str, expires_at: UnixMicros) -> StoredPublication {
-    let kept = Arc::new(Kept { offset, payload: payload.as_bytes().into(), author: None });
+    let kept = Arc::new(Kept { offset, payload: payload.as_bytes().into(), author: None, tags: Tags::default() });
     StoredPublication { kept, expires_at }
 }
 
@@ -52,6 +53,7 @@ fn addition(name: &str, numbers: std::ops::RangeInclusive<u64>) -> Addition {
         channel: channel(name),
         epoch: epoch("firstone"),
         publications: numbers.map(|n| publication(n, &n.to_string(), LATER)).collect(),
+        version: None,
         keep: 10,
         expires_at: LATER,
     }
@@ -74,7 +76,12 @@ async fn positions(publications: &dyn Publications, limit: usize) -> Vec<StoredP
 }
 
 fn position(name: &str, text: &str, offset: u64, expires_at: UnixMicros) -> StoredPosition {
-    StoredPosition { channel: channel(name), position: Position { epoch: epoch(text), offset }, expires_at }
+    StoredPosition {
+        channel: channel(name),
+        position: Position { epoch: epoch(text), offset },
+        version: None,
+        expires_at,
+    }
 }
 
 async fn what_is_added_is_read_as_it_was(publications: &dyn Publications) {
@@ -83,9 +90,13 @@ async fn what_is_added_is_read_as_it_was(publications: &dyn Publications) {
     let whole =
         Author { user: "ada", client: "c-1", connection_info: Some(r#"{"a": 1}"#), channel_info: Some("\"';--\"") };
     let authors = [None, Some(whole), Some(Author { user: "", client: "", connection_info: None, channel_info: None })];
+    let tags =
+        [("kind", "offer"), ("", ""), ("\"';--", "é\n")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let tags = Tags::new(tags.into()).expect("tags for a test are within the limits");
     let authored = authors.into_iter().zip(1..).map(|(author, offset)| {
+        let tags = if offset == 2 { tags.clone() } else { Tags::default() };
         let author = author.map(|author| Box::new(KeptAuthor::of(author)));
-        let kept = Arc::new(Kept { offset, payload: "{ \"é\":\t1.0 }".as_bytes().into(), author });
+        let kept = Arc::new(Kept { offset, payload: "{ \"é\":\t1.0 }".as_bytes().into(), author, tags });
         StoredPublication { kept, expires_at: UnixMicros(LATER.0 + offset) }
     });
     let mut first = addition("news", 1..=1);
@@ -106,6 +117,18 @@ async fn a_channel_keeps_its_newest(publications: &dyn Publications) {
     append(publications, &[Addition { keep: 2, ..addition("news", 13..=15) }]).await;
     assert_eq!(numbers(publications, "news").await, [14, 15]);
     assert_eq!(numbers(publications, "chat:1").await, [1, 2, 3], "another channel keeps its own");
+}
+
+async fn a_channel_knows_the_version_that_it_has_reached(publications: &dyn Publications) {
+    let version = |number, epoch: &str| Some(KeptVersion { number, epoch: epoch.into() });
+    for (at, reached) in (1..).zip([version(7, ""), version(u64::MAX, "run"), version(1, "another"), None]) {
+        let step = Addition { version: reached.clone(), ..addition("news", at..=at) };
+        append(publications, &[step, addition("chat:1", at..=at)]).await;
+        let expected = StoredPosition { version: reached, ..position("news", "firstone", at, LATER) };
+        let stored = positions(publications, 9).await;
+        assert!(stored.contains(&expected), "{stored:?}");
+        assert!(stored.contains(&position("chat:1", "firstone", at, LATER)), "{stored:?}");
+    }
 }
 
 async fn reading_is_limited(publications: &dyn Publications) {

@@ -2,6 +2,8 @@
 
 mod bounds;
 mod entering;
+mod newest;
+mod versions;
 
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
@@ -51,7 +53,7 @@ impl World {
     }
 
     fn publish(&self, name: &str, payload: &str) -> Result<Published, BrokerError> {
-        let publication = Publication { payload: payload.as_bytes(), exclude: None, author: None, transient: false };
+        let publication = Publication::of(payload.as_bytes());
         self.broker.publish(&channel(name), publication)
     }
 
@@ -85,6 +87,7 @@ const fn retention(publications_max: usize) -> Retention {
         time_to_live: Duration::from_secs(60),
         position_time_to_live: Duration::from_secs(600),
         is_durable: false,
+        newest_alone: false,
     }
 }
 

@@ -12,6 +12,7 @@ use lychgate_service::journal::{Journal, JournalParts};
 use lychgate_service::local_broker::{Keeping, LocalBroker};
 use lychgate_service::ports::broker::{
     Author, Broker, BrokerError, Epoch, HistoryPage, HistoryQuery, Kept, Publication, Published, Retains, Retention,
+    Tags, Version,
 };
 use lychgate_service::ports::clock::{Clock, UnixMicros};
 use lychgate_service::ports::publications::{Addition, Publications, StoredPublication};
@@ -36,6 +37,7 @@ impl Retains for Rules {
             time_to_live: TTL,
             position_time_to_live: 10 * TTL,
             is_durable,
+            newest_alone: false,
         })
     }
 }
@@ -120,7 +122,7 @@ fn channel(name: &str) -> ChannelName {
 }
 
 fn publication(payload: &str) -> Publication<'_> {
-    Publication { payload: payload.as_bytes(), exclude: None, author: None, transient: false }
+    Publication::of(payload.as_bytes())
 }
 
 fn numbered(from: u64, payloads: &[&str]) -> Vec<(u64, String)> {
@@ -206,13 +208,19 @@ async fn what_does_not_lead_to_where_the_channel_stands_stays_away() {
     let epoch = Epoch::fresh();
     let never = UnixMicros(u64::MAX >> 1);
     let kept = |offset| {
-        let kept = Arc::new(Kept { offset, payload: offset.to_string().into_bytes().into(), author: None });
+        let kept = Arc::new(Kept {
+            offset,
+            payload: offset.to_string().into_bytes().into(),
+            author: None,
+            tags: Tags::default(),
+        });
         StoredPublication { kept, expires_at: never }
     };
     // What another program took out, or a shorter time than before did.
     for (name, numbers) in [("durable:a", &[1, 2, 4, 5][..]), ("durable:b", &[5]), ("durable:c", &[1, 5])] {
         let publications = numbers.iter().copied().map(kept).collect();
-        let addition = Addition { channel: channel(name), epoch, publications, keep: 10, expires_at: never };
+        let addition =
+            Addition { channel: channel(name), epoch, publications, version: None, keep: 10, expires_at: never };
         world.store.append(&[addition]).await.expect("storing works");
     }
     let server = world.start().await;
@@ -244,7 +252,8 @@ async fn what_was_stored_comes_back_with_its_epoch() {
     let world = World::new();
     let server = world.start().await;
     let author = Author { user: "ann", client: "c1", connection_info: Some("{}"), channel_info: None };
-    let signed = Publication { author: Some(author), ..publication("1") };
+    let tags = Tags::new([("kind".to_owned(), "offer".to_owned())].into()).expect("one tag");
+    let signed = Publication { author: Some(author), tags: Some(&tags), ..publication("1") };
     server.journal.commit(&channel("durable:a"), signed).await.expect("it is stored");
     for name in ["durable:a", "durable:b", "kept:a"] {
         server.commit(name, "2").await.expect("it is taken");
@@ -253,12 +262,69 @@ async fn what_was_stored_comes_back_with_its_epoch() {
     let epoch_in_memory = server.page("kept:a").top.epoch;
     server.stop().await;
     let server = world.start().await;
-    assert_eq!(server.page("durable:a").publications, kept, "with their author");
+    assert_eq!(server.page("durable:a").publications, kept, "with their author and tags");
+    assert_eq!(kept[0].tags, tags);
     assert_eq!(server.page("durable:a").top.epoch, epoch);
     assert_eq!(server.kept("durable:b"), numbered(1, &["2"]));
     assert_ne!(server.page("kept:a").top.epoch, epoch_in_memory);
     let next = server.commit("durable:a", "3").await.expect("it is stored");
     assert_eq!((next.offset, next.epoch), (3, Some(epoch)));
+}
+
+/// A publication of a version.
+fn versioned<'a>(payload: &'a str, number: u64, epoch: &'a str) -> Publication<'a> {
+    Publication { version: Some(Version { number, epoch }), ..publication(payload) }
+}
+
+#[tokio::test]
+async fn what_comes_too_late_is_dropped_also_after_a_restart() {
+    let world = World::over(MemoryPublications::held_back());
+    let server = world.start().await;
+    let name = channel("durable:a");
+    // All of them wait for the same commit.
+    let (first, late, newer, other_run) = {
+        let commit = |payload, number, epoch| server.journal.commit(&name, versioned(payload, number, epoch));
+        let give_leave = async {
+            settle().await;
+            world.store.give_leave(100);
+        };
+        let (first, late, newer, other_run, ()) = tokio::join!(
+            commit("7", 7, "run"),
+            commit("late", 7, "run"),
+            commit("8", 8, ""),
+            commit("1", 1, "another"),
+            give_leave,
+        );
+        let offset = |published: Result<Published, BrokerError>| published.map(|published| published.offset);
+        (offset(first), offset(late), offset(newer), offset(other_run))
+    };
+    assert_eq!((first, late, newer, other_run), (Ok(1), Ok(1), Ok(2), Ok(3)), "who is late is told where it stands");
+    assert_eq!(server.commit("durable:a", "without").await.map(|published| published.offset), Ok(4));
+    assert_eq!(server.kept("durable:a"), numbered(1, &["7", "8", "1", "without"]));
+    let commits = world.store.commits().len();
+    server.stop().await;
+    let server = world.start().await;
+    let late = server.journal.commit(&name, versioned("late", 1, "another")).await.expect("it is no fault");
+    assert_eq!((late.offset, late.epoch), (4, Some(server.page("durable:a").top.epoch)));
+    assert_eq!(world.store.commits().len(), commits, "nothing is stored for it");
+    let next = server.journal.commit(&name, versioned("2", 2, "another")).await;
+    assert_eq!(next.map(|published| published.offset), Ok(5));
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_stored_does_not_count() {
+    let world = World::new();
+    let server = world.start().await;
+    let name = channel("durable:a");
+    world.store.set_fault(Some(Fault::Full));
+    let (first, late) = tokio::join!(
+        server.journal.commit(&name, versioned("7", 7, "")),
+        server.journal.commit(&name, versioned("6", 6, "")),
+    );
+    assert_eq!((first, late), (Err(BrokerError::NotStored), Err(BrokerError::NotStored)));
+    world.store.set_fault(None);
+    let again = server.journal.commit(&name, versioned("6", 6, "")).await;
+    assert_eq!(again.map(|published| published.offset), Ok(1));
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! What durable channels keep, in SQLite.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_service::ports::StoreError;
-use lychgate_service::ports::broker::{Author, Epoch, Kept, KeptAuthor, Position};
+use lychgate_service::ports::broker::{Author, Epoch, Kept, KeptAuthor, KeptVersion, Position, Tags};
 use lychgate_service::ports::clock::UnixMicros;
 use lychgate_service::ports::publications::{Addition, Publications, ReadLimit, StoredPosition, StoredPublication};
 use sqlx::{FromRow, SqliteConnection};
@@ -17,15 +18,17 @@ use super::faults::store_error;
 const EPOCH: &str = "SELECT epoch FROM channel_positions WHERE channel = ?1";
 const FORGET: &str = "DELETE FROM publications WHERE channel = ?1";
 const INSERT: &str = "INSERT OR REPLACE INTO publications \
-    (channel, number, payload, author_user, author_client, connection_info, channel_info, expires_at_us) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    (channel, number, payload, author_user, author_client, connection_info, channel_info, expires_at_us, tags) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const TRIM: &str = "DELETE FROM publications WHERE channel = ?1 AND number <= ?2";
-const REACH: &str = "INSERT INTO channel_positions (channel, epoch, reached, expires_at_us) VALUES (?1, ?2, ?3, ?4) \
-    ON CONFLICT (channel) DO UPDATE SET epoch = ?2, reached = ?3, expires_at_us = ?4";
-const POSITIONS: &str = "SELECT channel, epoch, reached, expires_at_us FROM channel_positions \
+const REACH: &str = "INSERT INTO channel_positions \
+    (channel, epoch, reached, expires_at_us, version, version_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+    ON CONFLICT (channel) DO UPDATE \
+    SET epoch = ?2, reached = ?3, expires_at_us = ?4, version = ?5, version_epoch = ?6";
+const POSITIONS: &str = "SELECT channel, epoch, reached, expires_at_us, version, version_epoch FROM channel_positions \
     WHERE expires_at_us > ?1 ORDER BY expires_at_us DESC LIMIT ?2";
-const NEWEST: &str = "SELECT number, payload, author_user, author_client, connection_info, channel_info, expires_at_us \
-    FROM publications WHERE channel = ?1 AND expires_at_us > ?2 ORDER BY number DESC LIMIT ?3";
+const NEWEST: &str = "SELECT number, payload, author_user, author_client, connection_info, channel_info, \
+    expires_at_us, tags FROM publications WHERE channel = ?1 AND expires_at_us > ?2 ORDER BY number DESC LIMIT ?3";
 const PURGE: &str = "DELETE FROM publications WHERE id IN \
     (SELECT id FROM publications WHERE expires_at_us <= ?1 LIMIT ?2)";
 const PURGE_POSITIONS: &str = "DELETE FROM channel_positions WHERE channel IN \
@@ -41,6 +44,8 @@ struct PositionRow {
     epoch: String,
     reached: i64,
     expires_at_us: i64,
+    version: Option<i64>,
+    version_epoch: String,
 }
 
 #[derive(FromRow)]
@@ -52,6 +57,7 @@ struct Row {
     connection_info: Option<String>,
     channel_info: Option<String>,
     expires_at_us: i64,
+    tags: Option<String>,
 }
 
 impl TryFrom<PositionRow> for StoredPosition {
@@ -63,6 +69,9 @@ impl TryFrom<PositionRow> for StoredPosition {
         Ok(Self {
             channel: ChannelName::new(&row.channel).map_err(|error| StoreError::Broken(error.into()))?,
             position: Position { epoch, offset: unsigned(row.reached)? },
+            version: row
+                .version
+                .map(|number| KeptVersion { number: number.cast_unsigned(), epoch: row.version_epoch.into() }),
             expires_at: UnixMicros(unsigned(row.expires_at_us)?),
         })
     }
@@ -80,7 +89,8 @@ impl TryFrom<Row> for StoredPublication {
                 channel_info: row.channel_info.as_deref(),
             }))
         });
-        let kept = Kept { offset: unsigned(row.number)?, payload: row.payload.into(), author };
+        let tags = row.tags.as_deref().map_or_else(|| Ok(Tags::default()), read_tags)?;
+        let kept = Kept { offset: unsigned(row.number)?, payload: row.payload.into(), author, tags };
         Ok(Self { kept: Arc::new(kept), expires_at: UnixMicros(unsigned(row.expires_at_us)?) })
     }
 }
@@ -141,7 +151,7 @@ impl Publications for SqliteStore {
 }
 
 async fn add(connection: &mut SqliteConnection, addition: &Addition) -> Result<(), StoreError> {
-    let Addition { channel, epoch, publications, keep, expires_at } = addition;
+    let Addition { channel, epoch, publications, version, keep, expires_at } = addition;
     let Some(last) = publications.last() else { return Ok(()) };
     let (channel, reached) = (channel.as_str(), last.kept.offset);
     let before = sqlx::query_scalar::<_, String>(EPOCH).bind(channel);
@@ -159,7 +169,8 @@ async fn add(connection: &mut SqliteConnection, addition: &Addition) -> Result<(
             .bind(author.map(|author| author.client))
             .bind(author.and_then(|author| author.connection_info))
             .bind(author.and_then(|author| author.channel_info))
-            .bind(signed(expires_at.0)?);
+            .bind(signed(expires_at.0)?)
+            .bind(written_tags(&kept.tags)?);
         insert.execute(&mut *connection).await.map_err(store_error)?;
     }
     let gone = reached.saturating_sub(u64::try_from(*keep).unwrap_or(u64::MAX));
@@ -169,8 +180,25 @@ async fn add(connection: &mut SqliteConnection, addition: &Addition) -> Result<(
     }
     let reach = sqlx::query(REACH).bind(channel).bind(epoch.as_str());
     let reach = reach.bind(signed(reached)?).bind(signed(expires_at.0)?);
+    let reach = reach
+        .bind(version.as_ref().map(|version| version.number.cast_signed()))
+        .bind(version.as_ref().map_or("", |version| &version.epoch));
     reach.execute(&mut *connection).await.map_err(store_error)?;
     Ok(())
+}
+
+/// Tags as a JSON object; none at all are none.
+fn written_tags(tags: &Tags) -> Result<Option<String>, StoreError> {
+    if tags.is_empty() {
+        return Ok(None);
+    }
+    let tags: BTreeMap<&str, &str> = tags.as_slice().iter().map(|(name, value)| (&**name, &**value)).collect();
+    serde_json::to_string(&tags).map(Some).map_err(|error| StoreError::Broken(error.into()))
+}
+
+fn read_tags(text: &str) -> Result<Tags, StoreError> {
+    let tags = serde_json::from_str(text).map_err(|error| StoreError::Broken(error.into()))?;
+    Tags::new(tags).map_err(|error| StoreError::Broken(error.into()))
 }
 
 fn signed(number: u64) -> Result<i64, StoreError> {

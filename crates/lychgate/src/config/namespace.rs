@@ -37,6 +37,9 @@ section! {
         history: PublishWho = Choice::new(), PublishWho(Who::Subscribers);
         /// Whether clients that come back get what they have missed: `"never"`, `"asked"` or `"always"`.
         recovery: AskedFor = Choice::new(), AskedFor(Asked::IfAsked);
+        /// What they get: `"stream"`, all of it, or `"cache"`, the newest publication alone, wherever they were and if they
+        /// were nowhere. The second is for channels in which each publication says all that there is to know.
+        recovery_mode: RecoveryMode = Choice::new(), RecoveryMode(false);
         /// Whether clients that ask for it (`delta: "fossil"`) are sent what differs from the publication before, where that
         /// is shorter. It needs a `history_size`, since the one before has to be known.
         deltas: bool = Flag, false;
@@ -135,6 +138,14 @@ pub struct AskedFor(pub Asked);
 impl Words for AskedFor {
     const ALL: &'static [(&'static str, Self)] =
         &[("never", Self(Asked::Never)), ("asked", Self(Asked::IfAsked)), ("always", Self(Asked::Always))];
+}
+
+/// Whether the newest publication alone is what a client gets that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryMode(pub bool);
+
+impl Words for RecoveryMode {
+    const ALL: &'static [(&'static str, Self)] = &[("stream", Self(false)), ("cache", Self(true))];
 }
 
 /// The form of channels' names.

@@ -72,6 +72,10 @@ fn is_whole(name: &str, namespace: &Namespace, report: &mut Report<'_>) {
         let remedy = "Write a history_size, such as 100, or remove history_durable";
         report.add(&section, "history_durable", "nothing is kept that could outlive the server", remedy);
     }
+    if namespace.settings.recovery_mode.0 && namespace.settings.history_size == 0 {
+        let remedy = "Write a history_size, such as 1, or remove recovery_mode";
+        report.add(&section, "recovery_mode", "nothing is kept that a client could get", remedy);
+    }
     if namespace.policy.anonymous && namespace.policy.rule != Some(NamespaceRule::Of(Rule::Any)) {
         let wrong = "nobody vouches for a visitor, so no rule but \"any\" can let them in";
         report.add(&section, "policy.anonymous", wrong, "Remove it, or write rule = \"any\"");

@@ -73,6 +73,7 @@ async fn made(authorities: &Authorities<'_>, name: &str, namespace: &config::Nam
         time_to_live: settings.history_ttl,
         position_time_to_live: settings.history_meta_ttl.max(settings.history_ttl),
         is_durable: settings.history_durable,
+        newest_alone: settings.recovery_mode.0,
     };
     let callback = |key: &str, source: Option<&str>| {
         let application = |source| sources::application(authorities.config, source, &format!("namespace.{name}.{key}"));

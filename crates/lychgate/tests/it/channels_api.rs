@@ -9,6 +9,7 @@ mod openapi;
 mod publish;
 mod reading;
 mod refusals;
+mod tags;
 
 use std::collections::VecDeque;
 

@@ -74,13 +74,14 @@ impl Framing for ChannelFraming {
             _ => None,
         };
         let push = match &happening {
-            Happening::Published { payload, author, offset, epoch, .. } => Push::Publication(Publication {
+            Happening::Published { payload, author, offset, epoch, tags, .. } => Push::Publication(Publication {
                 data: differing.as_ref().map_or(data(payload), |differing| differing.data()),
                 delta: matches!(differing, Some(Differing { is_delta: true, .. })),
                 info: author.map(info),
                 // A channel that keeps nothing has no positions, and clients must not think that it has.
                 offset: if epoch.is_some() { *offset } else { 0 },
                 epoch: epoch.as_ref().filter(|_| *offset == 1).map_or("", |epoch| epoch.as_str()),
+                tags,
                 ..Publication::default()
             }),
             Happening::Joined(author) if class.0 & JOIN_LEAVE != 0 => Push::Join(info(*author)),

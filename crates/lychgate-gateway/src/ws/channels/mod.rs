@@ -15,6 +15,7 @@ mod connect;
 mod framing;
 mod holdings;
 mod orders;
+mod posted;
 mod room;
 mod say;
 mod speak;

@@ -55,7 +55,7 @@ pub(super) fn fitting<'a>(kept: impl IntoIterator<Item = &'a Kept>, bytes_max: u
     let mut bytes = 0;
     let fits = |kept: &&Kept| {
         let author = kept.author.as_deref().map_or(0, |author| of_author(author.author()));
-        bytes += OVERHEAD_BYTES + kept.payload.len() + author;
+        bytes += OVERHEAD_BYTES + kept.payload.len() + kept.tags.bytes() + author;
         bytes <= bytes_max
     };
     kept.into_iter().take_while(fits).count().max(1)

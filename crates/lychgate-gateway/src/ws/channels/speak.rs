@@ -1,17 +1,15 @@
 //! Commands about a channel that change nothing of who holds it: publish, presence, history.
 
-use std::borrow::Cow;
-
 use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::centrifuge::{self as wire, HistoryResult, Reply};
-use lychgate_service::channels::{Callback, Entrance, Namespace, NotEntered, Who, Wish, said};
+use lychgate_service::channels::{Callback, Entrance, Namespace, NotEntered, Who, Wish};
 use lychgate_service::policy::Permit;
-use lychgate_service::ports::broker::{HistoryQuery, Kept, Publication, Since};
-use serde_json::{Map, Value};
+use lychgate_service::ports::broker::{HistoryQuery, Kept, Since};
 use tokio::time::timeout;
 
 use super::client::{Client, Connected, Stage};
 use super::framing::{data, info};
+use super::posted::Posted;
 use super::room::{fit, fitting};
 use super::say;
 use super::turn::{End, bad_request};
@@ -32,11 +30,20 @@ impl Client {
         if payload.is_absent() || publish.kind != 0 {
             return self.refuse(id, ErrorCode::BAD_REQUEST);
         }
-        let mut posting = Posted { payload: payload.bytes().into(), transient: false };
+        let mut posting = Posted::of(payload.bytes());
         if let Some(callback) = self.on_publish(&publish.channel) {
             let wish = Wish::Publish { channel: &publish.channel, data: payload.as_json().unwrap_or("null") };
             match self.asked(&callback, wish).await? {
-                Ok(result) => posting.amend(&result),
+                Ok(result) => {
+                    if !posting.amend(&result) {
+                        tracing::warn!(
+                            event = "publish",
+                            reason = "answer",
+                            "an answer of the application cannot be used"
+                        );
+                        return self.refuse(id, ErrorCode::INTERNAL);
+                    }
+                }
                 Err(error) => {
                     self.reply(id, &Reply::Error(error.reply()));
                     return Ok(());
@@ -46,9 +53,7 @@ impl Client {
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return Err(bad_request()) };
         let channel_info = self.entrance(permit.channel()).and_then(|entrance| entrance.info.as_deref());
         let author = Some(member.author(channel_info));
-        let Posted { payload, transient } = &posting;
-        let publication = Publication { payload, exclude: None, author, transient: *transient };
-        match self.settings().broker.commit(permit.channel(), publication).await {
+        match self.settings().broker.commit(permit.channel(), posting.publication(author)).await {
             Ok(_) => self.reply(id, &Reply::Publish),
             Err(fault) => {
                 tracing::warn!(channel = %permit.channel(), cause = %fault, "a publication was not taken");
@@ -172,28 +177,13 @@ impl Client {
     }
 }
 
-/// What is published in the end.
-struct Posted<'a> {
-    payload: Cow<'a, [u8]>,
-    transient: bool,
-}
-
-impl Posted<'_> {
-    /// Takes what the application puts in place of it.
-    fn amend(&mut self, result: &Map<String, Value>) {
-        if let Some(data) = said(result, "data") {
-            self.payload = Cow::Owned(data.get().as_bytes().to_vec());
-        }
-        self.transient = result.get("skip_history").is_some_and(|skip| *skip == Value::Bool(true));
-    }
-}
-
 /// A kept publication, as it is told.
 pub(super) fn publication(kept: &Kept) -> wire::Publication<'_> {
     wire::Publication {
         data: data(&kept.payload),
         info: kept.author.as_ref().map(|author| info(author.author())),
         offset: kept.offset,
+        tags: kept.tags.as_slice(),
         ..wire::Publication::default()
     }
 }

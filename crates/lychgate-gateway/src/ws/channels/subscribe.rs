@@ -141,6 +141,7 @@ impl Client {
         let since = wishes.since.as_ref().filter(|_| recoverable);
         let since = since.map(|(epoch, offset)| Since { epoch, offset: *offset });
         let ends_in = entrance.ends_at.map(|at| at.saturating_sub(self.settings().access.now_s()));
+        let newest_alone = namespace.history.is_some_and(|(retention, _)| retention.newest_alone);
         let takes_deltas = namespace.deltas && wishes.deltas;
         let encoding = self.encoding;
         let (broker, most) = (Arc::clone(&self.settings().broker), self.settings().publications_max);
@@ -171,7 +172,7 @@ impl Client {
             let recovered = entry.recovered == Some(true);
             let offset = match (recovered, since) {
                 // The client counts up from where it was as it goes through what it gets.
-                (true, Some(since)) => since.offset,
+                (true, Some(since)) if !newest_alone => since.offset,
                 _ => top.map_or(0, |top| top.offset),
             };
             let result = SubscribeResult {

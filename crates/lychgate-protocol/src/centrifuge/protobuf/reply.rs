@@ -143,8 +143,8 @@ fn publication(publication: &Publication<'_>, message: &mut Message<'_>) {
     message.number(6, publication.offset);
     for (name, value) in publication.tags {
         message.message(7, |entry| {
-            entry.bytes(1, name);
-            entry.bytes(2, value);
+            entry.bytes(1, name.as_bytes());
+            entry.bytes(2, value.as_bytes());
         });
     }
     message.flag(8, publication.delta);

@@ -119,7 +119,7 @@ fn for_each(mut check: impl FnMut(&str, Said<'_>)) {
     check("publication", news(Push::Publication(hello)));
     let everything = Publication {
         info: Some(ada_known),
-        tags: &[("lang", "en"), ("ticker", "AAPL")],
+        tags: &[("lang".into(), "en".into()), ("ticker".into(), "AAPL".into())],
         delta: true,
         time: 1_700_000_000_000,
         epoch: "xyzw",

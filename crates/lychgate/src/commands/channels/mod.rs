@@ -168,7 +168,7 @@ impl History {
         if self.since.is_none() {
             page.publications.reverse();
         }
-        self.server.tell(&page.publications, ["OFFSET", "USER", "DATA"], shown::kept_row)?;
+        self.server.tell(&page.publications, ["OFFSET", "USER", "DATA", "TAGS"], shown::kept_row)?;
         if !self.server.json {
             complain(&page.position(&self.channel));
         }

@@ -119,6 +119,7 @@ struct Kept {
     offset: u64,
     info: Option<Client>,
     data: Box<RawValue>,
+    tags: Option<Box<RawValue>>,
 }
 
 impl Page {
@@ -129,8 +130,13 @@ impl Page {
 }
 
 pub(super) fn kept_row(kept: &RawValue) -> Option<Vec<String>> {
-    let Kept { offset, info, data } = serde_json::from_str(kept.get()).ok()?;
-    Some(vec![offset.to_string(), name(info.as_ref().map_or("", |client| &client.user)), cell(Some(&data))])
+    let Kept { offset, info, data, tags } = serde_json::from_str(kept.get()).ok()?;
+    Some(vec![
+        offset.to_string(),
+        name(info.as_ref().map_or("", |client| &client.user)),
+        cell(Some(&data)),
+        cell(tags.as_deref()),
+    ])
 }
 
 /// A name, or a dash for nobody's.

@@ -120,7 +120,21 @@ async fn a_publication_is_what_the_application_makes_of_it() {
     assert_eq!(bob.data().await, json!({ "text": "***" }));
     let no = (200, r#"{"error":{"code":1001,"message":"too rude"}}"#);
     assert_eq!(ask(&mut ann, &application, "publish", said("ruder"), no).await.1, error(1001, "too rude"));
+    let tagged = (200, r#"{"result":{"tags":{"checked":"yes"},"version":2,"version_epoch":"run"}}"#);
+    assert_eq!(ask(&mut ann, &application, "publish", said("with tags"), tagged).await.1, json!({ "publish": {} }));
+    let heard = bob.push().await["pub"].take();
+    assert_eq!((&heard["tags"], &heard["data"]), (&json!({ "checked": "yes" }), &json!({ "text": "with tags" })));
+    let late = (200, r#"{"result":{"version":1}}"#);
+    assert_eq!(ask(&mut ann, &application, "publish", said("too late"), late).await.1, json!({ "publish": {} }));
+    let temporary = json!({ "error": { "code": 100, "message": "internal server error", "temporary": true } });
+    for unusable in [r#"{"tags":{"a":1}}"#, r#"{"tags":[]}"#, r#"{"version":-1}"#, r#"{"version":1,"version_epoch":2}"#]
+    {
+        let answer = format!("{{\"result\":{unusable}}}");
+        let (_, reply) = ask(&mut ann, &application, "publish", said("unusable"), (200, &answer)).await;
+        assert_eq!(reply, temporary, "{unusable}");
+    }
     let history = bob.result("history", json!({ "channel": "asked:x", "limit": 10 })).await;
     let kept: Vec<_> = history["publications"].as_array().expect("a list").iter().map(|one| &one["data"]).collect();
-    assert_eq!(kept, [&json!({ "text": "as it is" })], "neither what was not kept nor what was refused is there");
+    let expected = [&json!({ "text": "as it is" }), &json!({ "text": "with tags" })];
+    assert_eq!(kept, expected, "neither what was not kept nor what was refused or came too late is there");
 }

@@ -136,6 +136,23 @@ async fn a_restart_keeps_the_epoch_and_a_client_recovers_across_it() {
 }
 
 #[tokio::test]
+async fn tags_and_the_version_outlive_the_server() {
+    let (server, world) = World::new().start().await;
+    let tags = json!({ "lang": "en", "": "é\"" });
+    let first = json!({ "channel": "ledger:a", "data": 1, "tags": tags, "version": 7, "version_epoch": "run" });
+    let published = world.call(&server, "publish", first.clone()).await["result"].clone();
+    let (server, world) = world.restart(server).await;
+    let history = world.call(&server, "history", json!({ "channel": "ledger:a", "limit": -1 })).await;
+    assert_eq!(history["result"]["publications"], json!([{ "data": 1, "offset": 1, "tags": tags }]));
+    assert_eq!(world.call(&server, "publish", first).await["result"], published, "it comes too late");
+    let next = json!({ "channel": "ledger:a", "data": 2, "version": 8 });
+    assert_eq!(world.call(&server, "publish", next).await["result"]["offset"], 2);
+    let mut ann = enter(&server, "ann").await;
+    let result = back(&mut ann, &published["epoch"], 0).await;
+    assert_eq!((&result["publications"][0]["tags"], data(&result["publications"])), (&tags, vec![json!(1), json!(2)]));
+}
+
+#[tokio::test]
 async fn what_a_plain_endpoint_says_is_kept_as_well() {
     let (server, world) = World::new().start().await;
     let mut bob = enter(&server, "bob").await;

@@ -176,3 +176,47 @@ async fn what_the_server_subscribes_one_to_is_recovered_as_well() {
     assert_eq!((&mine["recovered"], &mine["was_recovering"]), (&Value::Null, &json!(true)), "{connected}");
     assert_eq!(mine["offset"], 3);
 }
+
+#[tokio::test]
+async fn where_the_newest_says_all_who_comes_back_gets_it_alone() {
+    let score = r#"
+[namespace.score]
+channel = "score:{match:int}"
+publish = "permitted"
+history_size = 3
+recovery_mode = "cache"
+deltas = true
+policy = { rule = "any" }
+"#;
+    let server = super::setup().over(score).start().await;
+    let mut ann = enter(&server, "ann").await;
+    let enter_at = async |offset: u64, epoch: &str, delta: &str| {
+        let mut bob = enter(&server, "bob").await;
+        let mut place = json!({ "channel": "score:1", "recover": true, "offset": offset, "epoch": epoch });
+        if !delta.is_empty() {
+            place["delta"] = delta.into();
+        }
+        let result = bob.result("subscribe", place).await;
+        (bob, result)
+    };
+    let (_, nothing_yet) = enter_at(0, "", "").await;
+    assert_eq!((nothing_yet.get("recovered"), nothing_yet.get("publications")), (None, None), "{nothing_yet}");
+    let epoch = nothing_yet["epoch"].as_str().expect("an epoch").to_owned();
+    for n in 1..=5 {
+        ann.publish("score:1", json!(n)).await;
+    }
+    for (offset, epoch, told) in [(0, "", true), (2, &*epoch, true), (5, "otherone", true), (5, &*epoch, false)] {
+        let (_, result) = enter_at(offset, epoch, "").await;
+        assert_eq!((&result["recovered"], &result["offset"]), (&json!(true), &json!(5)), "{result}");
+        let publications = if told {
+            json!([{ "data": 5, "offset": 5, "info": result["publications"][0]["info"] }])
+        } else {
+            Value::Null
+        };
+        assert_eq!(result["publications"], publications, "{offset} {epoch}");
+    }
+    let (mut bob, result) = enter_at(0, "", "fossil").await;
+    assert_eq!(result["publications"][0]["data"], "5", "whole, as a text");
+    ann.publish("score:1", json!(6)).await;
+    assert_eq!(bob.push().await["pub"]["offset"], 6);
+}

@@ -1,5 +1,7 @@
 //! What each method asks for, and what it does.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
@@ -8,8 +10,10 @@ use lychgate_protocol::channel::ChannelName;
 use lychgate_protocol::json::RawJson;
 use lychgate_protocol::ws::CloseCode;
 use lychgate_service::channels::{Posting, Vouch};
-use lychgate_service::ports::broker::{HistoryPage, HistoryQuery, Published, Since};
-use serde::de::DeserializeOwned;
+use lychgate_service::ports::broker::{
+    HistoryPage, HistoryQuery, Published, Since, Tags, VERSION_EPOCH_BYTES_MAX, Version,
+};
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -24,7 +28,8 @@ const KEY_BYTES_MAX: usize = 128;
 /// The most channels of one broadcast.
 const CHANNELS_MAX: usize = 1_000;
 
-/// What is published, and where. Unknown keys are read over, as libraries send some that mean nothing here.
+/// What is published, and where. Unknown keys are read over, as libraries send some that mean nothing here: so is `delta`,
+/// since every channel of a namespace with deltas has them.
 #[derive(Deserialize)]
 struct What {
     #[serde(default)]
@@ -38,6 +43,12 @@ struct What {
     skip_history: bool,
     #[serde(default)]
     idempotency_key: String,
+    #[serde(default, deserialize_with = "tags")]
+    tags: Tags,
+    #[serde(default)]
+    version: u64,
+    #[serde(default)]
+    version_epoch: String,
 }
 
 #[derive(Deserialize)]
@@ -148,7 +159,11 @@ impl What {
             return Err(Failed::bad(format!("an idempotency_key has at most {KEY_BYTES_MAX} bytes")));
         }
         let idempotency_key = (!self.idempotency_key.is_empty()).then_some(self.idempotency_key.as_str());
-        Ok(Posting { payload, transient: self.skip_history, idempotency_key })
+        if self.version_epoch.len() > VERSION_EPOCH_BYTES_MAX {
+            return Err(Failed::bad(format!("a version_epoch has at most {VERSION_EPOCH_BYTES_MAX} bytes")));
+        }
+        let version = (self.version > 0).then_some(Version { number: self.version, epoch: &self.version_epoch });
+        Ok(Posting { payload, transient: self.skip_history, idempotency_key, tags: &self.tags, version })
     }
 }
 
@@ -307,6 +322,12 @@ fn raw(result: &impl Serialize) -> Result<Box<RawValue>, Failed> {
 /// A value that is there, if only as `null`, which is a payload like any other.
 fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::deserialize(deserializer).map(Some)
+}
+
+/// Tags within their limits; `null` is none.
+fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tags, D::Error> {
+    let tags = Option::<BTreeMap<String, String>>::deserialize(deserializer)?;
+    Tags::new(tags.unwrap_or_default()).map_err(D::Error::custom)
 }
 
 /// Where a publication stands; nothing in channels that keep nothing.

@@ -41,12 +41,16 @@ struct Publication<'a> {
     offset: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<Client<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Publication<'a> {
     fn of(kept: &'a Kept) -> Self {
         let data = serde_json::from_slice(&kept.payload).ok();
-        Self { data, offset: kept.offset, info: kept.author.as_ref().map(|author| Client::of(author.author())) }
+        let info = kept.author.as_ref().map(|author| Client::of(author.author()));
+        let tags = kept.tags.as_slice().iter().map(|(name, value)| (&**name, &**value)).collect();
+        Self { data, offset: kept.offset, info, tags }
     }
 }
 

@@ -77,21 +77,21 @@ pub(super) fn written(encoding: Encoding, reply: &schema::Reply) -> Vec<u8> {
     out
 }
 
-type Pairs<'a> = Vec<(&'a str, &'a str)>;
+type Pairs = Vec<(Box<str>, Box<str>)>;
 
-fn pairs(tags: &BTreeMap<String, String>) -> Pairs<'_> {
-    tags.iter().map(|(name, value)| (&name[..], &value[..])).collect()
+fn pairs(tags: &BTreeMap<String, String>) -> Pairs {
+    tags.iter().map(|(name, value)| (name[..].into(), value[..].into())).collect()
 }
 
-fn with_tags(said: &[schema::Publication]) -> Vec<(&schema::Publication, Pairs<'_>)> {
+fn with_tags(said: &[schema::Publication]) -> Vec<(&schema::Publication, Pairs)> {
     said.iter().map(|said| (said, pairs(&said.tags))).collect()
 }
 
-fn publications<'a>(said: &'a [(&'a schema::Publication, Pairs<'a>)]) -> Vec<ours::Publication<'a>> {
+fn publications<'a>(said: &'a [(&'a schema::Publication, Pairs)]) -> Vec<ours::Publication<'a>> {
     said.iter().map(|(said, tags)| publication(said, tags)).collect()
 }
 
-fn publication<'a>(said: &'a schema::Publication, tags: &'a [(&'a str, &'a str)]) -> ours::Publication<'a> {
+fn publication<'a>(said: &'a schema::Publication, tags: &'a [(Box<str>, Box<str>)]) -> ours::Publication<'a> {
     ours::Publication {
         data: Data::bytes_of(&said.data),
         info: said.info.as_ref().map(client_info),
