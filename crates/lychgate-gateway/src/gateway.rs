@@ -41,6 +41,8 @@ use crate::settings::{Behaviour, Drain, Settings};
 use crate::ticks::{Ticker, ticks};
 use crate::ws::changes::Changes;
 use crate::ws::endpoint::Endpoint;
+use crate::ws::fallback::begin::{self, Fallback};
+use crate::ws::fallback::emulation::{self, Emulation};
 use crate::ws::flush;
 use crate::ws::gate::Gate;
 use crate::ws::seats::Seats;
@@ -123,6 +125,7 @@ impl Gateway {
             subscriptions,
             drain: drain.clone(),
             table: Arc::new(Table::default()),
+            sessions: Arc::default(),
             changes: Arc::new(Changes::default()),
             ticker,
             limits: settings.limits.clone(),
@@ -316,9 +319,29 @@ fn routes(
         let endpoint = Arc::new(Endpoint { settings: endpoint.clone(), metrics, seats });
         let path = endpoint.settings.target.route().to_owned();
         let route = Route { gate: Arc::clone(gate), endpoint };
+        router = with_fallbacks(router, &route);
         router = router.route(&path, any(upgrade::upgrade).with_state(route));
     }
+    with_emulation(router, settings, gate)
+}
+
+/// The ways into an endpoint for clients whose network lets no WebSocket through.
+fn with_fallbacks(mut router: Router, route: &Route) -> Router {
+    let Some(settings) = &route.endpoint.settings.fallback else { return router };
+    for (transport, path) in &settings.routes {
+        let fallback = Fallback { route: route.clone(), transport: *transport, settings: Arc::clone(settings) };
+        router = router.route(path, any(begin::begin).with_state(fallback));
+    }
     router
+}
+
+/// Where those clients say what they have to say, if there may be any.
+fn with_emulation(router: Router, settings: &Settings, gate: &Arc<Gate>) -> Router {
+    let endpoints = || settings.endpoints.iter().filter(|endpoint| endpoint.fallback.is_some());
+    let Some(message_bytes_max) = endpoints().map(|endpoint| endpoint.message_bytes_max).max() else { return router };
+    let origins = endpoints().map(|endpoint| endpoint.origins.clone()).collect();
+    let emulation = Arc::new(Emulation { gate: Arc::clone(gate), origins, message_bytes_max });
+    router.route(&settings.emulation, any(emulation::hear).with_state(emulation))
 }
 
 /// What keeps count of itself, once each.

@@ -43,6 +43,9 @@ section! {
         /// Origins that browsers may call from, each exactly as a browser sends it.
         /// They are allowed by CORS, and when the list is not empty a browser's upgrade must carry one of them.
         origins: Vec<String> = List(Text { what: "an origin", check: check_origin }), Vec::new();
+        /// The path where clients of `endpoint.NAME.sse` and `endpoint.NAME.http_stream` say what they have to say.
+        /// It is served if there is one of those.
+        emulation: String = Text { what: "a path", check: check_path }, "/emulation".to_owned();
         /// Worker threads; 0 is one per core.
         workers: usize = Count::of(0, 1024), 0;
         /// After the signal to stop: how long `/health/ready` says no before the first socket is closed, so that a load balancer looks elsewhere.
