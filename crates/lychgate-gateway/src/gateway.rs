@@ -57,6 +57,10 @@ const ADDRESSES_MAX: usize = 65_536;
 /// How long the last answers of health and metrics may take, and what is still to be written.
 const BACKGROUND_STOP_WAIT: Duration = Duration::from_secs(3);
 
+/// The most over which the closing of connections is spread whose clients speak by requests: no request is taken any
+/// more, so they can say nothing.
+const MUTE_SPREAD_MAX: Duration = Duration::from_secs(2);
+
 /// The part of a queue that publishers may fill before the sockets have caught up.
 ///
 /// A socket that takes everything it is offered must never overflow, however many publish in the same moment.
@@ -255,8 +259,9 @@ impl Gateway {
 /// Gives every socket a moment of its own within the spread, so that clients do not come back all at once.
 fn spread_closes(gate: &Gate, drain: Drain) {
     let now = gate.ticker.now();
-    let spread = ticks(drain.spread);
+    let all = ticks(drain.spread);
     for_each_socket(gate, |entry| {
+        let spread = if entry.socket.outlet().is_some() { all.min(ticks(MUTE_SPREAD_MAX)) } else { all };
         let moment = if spread == 0 { 0 } else { rand::random_range(0..spread) };
         entry.socket.drains_at.store(now + moment, Ordering::Relaxed);
     });

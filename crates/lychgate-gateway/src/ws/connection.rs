@@ -10,13 +10,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use lychgate_protocol::ws::{Decoded, Decoder, Event};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
-use crate::ws::socket::Wake;
+use crate::ws::socket::{Socket, Wake};
 use crate::ws::speaker::Speaker;
 use crate::ws::table::Place;
 
@@ -50,6 +51,12 @@ impl Connection {
     #[must_use]
     pub const fn new(reader: Option<OwnedReadHalf>, decoder: Decoder, speaker: Speaker, place: Place) -> Self {
         Self { reader, decoder, speaker, _table_place: place }
+    }
+
+    /// Its writing side.
+    #[must_use]
+    pub fn socket(&self) -> Arc<Socket> {
+        self.speaker.entry().socket
     }
 
     /// Enters the channel, if the connection was admitted, and acts on what the client sent right behind its request.

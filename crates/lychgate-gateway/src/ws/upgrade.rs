@@ -175,8 +175,7 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, (outcome, encoding):
         tracing::error!("an upgraded connection is no TCP socket");
         return;
     };
-    let (reader, writer) = parts.io.into_inner().into_split();
-    let (mut connection, _) = open(&route, Some(reader), Writer::Tcp(writer), outcome, encoding);
+    let mut connection = over_tcp(&route, parts.io.into_inner(), outcome, encoding);
     connection.begin(&parts.read_buf);
     // Even an empty part of it keeps the whole buffer alive that the request was read into.
     drop(parts.read_buf);
@@ -186,6 +185,12 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, (outcome, encoding):
     drop(peer);
 }
 
+/// Not a part of the task, which would hold both halves for as long as it lives.
+fn over_tcp(route: &Route, tcp: TcpStream, outcome: Outcome, encoding: Encoding) -> Connection {
+    let (reader, writer) = tcp.into_split();
+    open(route, Some(reader), Writer::Tcp(writer), outcome, encoding)
+}
+
 /// Opens the session, enters the channel or queues the refusal.
 pub(super) fn open(
     route: &Route,
@@ -193,11 +198,11 @@ pub(super) fn open(
     writer: Writer,
     outcome: Outcome,
     encoding: Encoding,
-) -> (Connection, Arc<Socket>) {
+) -> Connection {
     let Route { gate, endpoint } = route;
     let socket = Arc::new(Socket::new(writer, Arc::clone(endpoint), gate.ticker));
     let session = gate.drain.open(outbox_limits(gate, endpoint), Arc::clone(&socket) as _);
-    let entry = Entry { socket: Arc::clone(&socket), session };
+    let entry = Entry { socket, session };
     let place = gate.table.insert(entry.clone());
     let limits = DecoderLimits {
         message_bytes_max: endpoint.settings.message_bytes_max,
@@ -233,7 +238,7 @@ pub(super) fn open(
     } else {
         Speaker::new(Arc::clone(gate), entry, standing, caller)
     };
-    (Connection::new(reader, decoder, speaker, place), socket)
+    Connection::new(reader, decoder, speaker, place)
 }
 
 /// Until when a client may take to show its credential, or to open its session.

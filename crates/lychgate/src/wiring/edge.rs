@@ -237,8 +237,7 @@ fn endpoint_settings(
 
 /// The ways in beside the WebSocket.
 fn fallback(config: &Config, endpoint: &Endpoint) -> Option<FallbackSettings> {
-    let routes: Vec<_> =
-        endpoint.settings.fallbacks().map(|(transport, path)| (transport, path.to_owned())).collect();
+    let routes: Vec<_> = endpoint.settings.fallbacks().map(|(transport, path)| (transport, path.to_owned())).collect();
     let (per_second, burst) = config.message_rate(endpoint);
     let channels = u32::try_from(config.limits.channels_per_connection).unwrap_or(u32::MAX);
     // A request holds a command, and commands are counted. This is for a client that goes on although it was told.

@@ -93,7 +93,8 @@ async fn answer(fallback: &Fallback, parts: &mut Parts, body: Body) -> Result<Re
     let encoding = encoding_of(*transport, parts);
     let outlet = Outlet::new(*transport, encoding, Inbox::new(first, bytes_max, settings.request_rate));
     let key = outlet.key;
-    let (connection, socket) = upgrade::open(route, None, Writer::Body(Box::new(outlet)), outcome, encoding);
+    let connection = upgrade::open(route, None, Writer::Body(Box::new(outlet)), outcome, encoding);
+    let socket = connection.socket();
     let open = gate.metrics.fallback(&endpoint.settings.name, transport.name());
     let ending = Ending { socket: Arc::clone(&socket), held: line.hold(), open };
     let place = gate.sessions.enter(key, &socket);

@@ -69,7 +69,11 @@ impl Emulation {
             return Err(HttpError::bad_request("data", "The request says nothing: data is empty."));
         }
         if *request.node != *gate.node {
-            return Err(HttpError::new(StatusCode::NOT_FOUND, "node", "No server of this name is here. Connect again."));
+            return Err(HttpError::new(
+                StatusCode::NOT_FOUND,
+                "node",
+                "No server of this name is here. Connect again.",
+            ));
         }
         // A session that is over is nobody's fault: the request and the end have crossed.
         let Some(socket) = request.session.parse().ok().and_then(|key| gate.sessions.find(key)) else {
