@@ -83,17 +83,22 @@ pub(crate) fn check(
 ) -> Result<Claims, Refusal> {
     check_type(profile.kind, typ)?;
     let own = profile.kind == ProfileKind::Own;
+    let may_lack = |own_name: &Option<String>| match profile.kind {
+        ProfileKind::Own => false,
+        ProfileKind::Legacy => true,
+        ProfileKind::Named => own_name.is_none(),
+    };
 
     let iss = text(&mut claims, "iss")?;
     match (&iss, &profile.issuer) {
         (Some(iss), Some(issuer)) if iss == issuer => {}
-        (None, _) if !own => {}
+        (None, own_name) if may_lack(own_name) => {}
         _ => return Err(Refusal::WrongIssuer),
     }
     let aud = audiences(&mut claims)?;
     match (&aud, &profile.audience) {
         (Some(aud), Some(audience)) if aud.contains(audience) => {}
-        (None, _) if !own => {}
+        (None, own_name) if may_lack(own_name) => {}
         _ => return Err(Refusal::WrongAudience),
     }
 
@@ -123,8 +128,8 @@ fn check_type(kind: ProfileKind, typ: Option<&str>) -> Result<(), PayloadFault> 
             typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
         }
         (ProfileKind::Own, None) => false,
-        (ProfileKind::Legacy, Some(typ)) => typ.eq_ignore_ascii_case("JWT"),
-        (ProfileKind::Legacy, None) => true,
+        (ProfileKind::Legacy | ProfileKind::Named, Some(typ)) => typ.eq_ignore_ascii_case("JWT"),
+        (ProfileKind::Legacy | ProfileKind::Named, None) => true,
     };
     if fits { Ok(()) } else { Err(PayloadFault::TokenType) }
 }

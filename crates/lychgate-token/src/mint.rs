@@ -43,7 +43,7 @@ impl Minter {
         }
         let typ = match kind {
             ProfileKind::Own => "at+jwt",
-            ProfileKind::Legacy => "JWT",
+            ProfileKind::Legacy | ProfileKind::Named => "JWT",
         };
         let header = WireHeader { alg: key.algorithm().as_str(), typ, kid: key.kid() };
         let encoded_header = compact::encode(&serde_json::to_vec(&header).map_err(|_| MintFault::Claim("header"))?);

@@ -43,6 +43,8 @@ pub enum ProfileKind {
     /// Tokens of an issuer that came before us: `sub` and `exp` are required, `typ` is `JWT` or absent, and a *present*
     /// `iss` or `aud` that is not the profile's own is refused.
     Legacy,
+    /// As [`Legacy`](Self::Legacy), and where the profile has an issuer or an audience the token has to name it.
+    Named,
 }
 
 impl IssuerProfile {

@@ -1,7 +1,7 @@
 //! Claims of genuine tokens: types, ranges, times, issuers, audiences, names.
 
 use crate::support::*;
-use lychgate_token::{IssuerProfile, PayloadFault, Refusal};
+use lychgate_token::{IssuerProfile, PayloadFault, ProfileKind, Refusal};
 
 fn own(changes: &[(&str, &str)]) -> &'static str {
     code(verify_own(&header(&[]), &claims(changes)))
@@ -241,4 +241,31 @@ fn one_token_may_lack_its_expiry() {
     // Another profile's exemption does not count.
     let token = forge(LEGACY, &legacy_header(&[]), &legacy_claims(&[("exp", ""), ("jti", r#""dev-1""#)]));
     assert_eq!(code(both().verify(&token, NOW)), "payload_claim_missing");
+}
+
+#[test]
+fn where_names_are_asked_for_they_have_to_be_there() {
+    let judge = |kind, issuer: Option<&str>, audience: Option<&str>, changes: &[(&str, &str)]| {
+        let [issuer, audience] = [issuer, audience].map(|name| name.map(str::to_owned));
+        let verifier = verifier(vec![IssuerProfile { kind, issuer, audience, ..legacy_profile() }]);
+        code(verifier.verify(&forge(LEGACY, &legacy_header(&[]), &legacy_claims(changes)), NOW))
+    };
+    let (iss, aud) = (("iss", r#""app""#), ("aud", r#""gate""#));
+    for (issuer, audience, changes, named, legacy) in [
+        (Some("app"), Some("gate"), &[iss, aud][..], "accepted", "accepted"),
+        (Some("app"), Some("gate"), &[iss], "wrong_audience", "accepted"),
+        (Some("app"), Some("gate"), &[aud], "wrong_issuer", "accepted"),
+        (Some("app"), None, &[], "wrong_issuer", "accepted"),
+        (Some("app"), None, &[iss], "accepted", "accepted"),
+        (None, Some("gate"), &[], "wrong_audience", "accepted"),
+        (None, Some("other"), &[aud], "wrong_audience", "wrong_audience"),
+        (None, None, &[], "accepted", "accepted"),
+    ] {
+        assert_eq!(judge(ProfileKind::Named, issuer, audience, changes), named, "{issuer:?} {audience:?} {changes:?}");
+        assert_eq!(
+            judge(ProfileKind::Legacy, issuer, audience, changes),
+            legacy,
+            "{issuer:?} {audience:?} {changes:?}"
+        );
+    }
 }

@@ -115,7 +115,8 @@ section! {
         issuer: Option<String> = Optional(Text { what: "text", check: check_issuer }), None;
         /// The `aud` of its tokens. A token that carries another one is refused.
         audience: Option<String> = Optional(Text { what: "text", check: check_name }), None;
-        /// `"legacy"` asks for `sub` and `exp`; `"own"` asks for everything our own tokens carry.
+        /// `"legacy"` asks for `sub` and `exp`; `"named"` asks for `iss` and `aud` as well, where they are written here;
+        /// `"own"` asks for everything our own tokens carry.
         claims: ClaimsKind = Choice::new(), ClaimsKind::Legacy;
         /// How far this server's clock and the issuer's may differ.
         leeway: Duration = Time { least: Duration::ZERO, most: seconds(60) }, seconds(30);
@@ -333,12 +334,15 @@ impl Words for IssuerAlgorithm {
 pub enum ClaimsKind {
     /// `sub` and `exp`.
     Legacy,
+    /// The same, and the issuer and audience that are written.
+    Named,
     /// All that our own tokens carry.
     Own,
 }
 
 impl Words for ClaimsKind {
-    const ALL: &'static [(&'static str, Self)] = &[("legacy", Self::Legacy), ("own", Self::Own)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("legacy", Self::Legacy), ("named", Self::Named), ("own", Self::Own)];
 }
 
 pub(super) type Checked = Result<(), (String, String)>;

@@ -76,6 +76,7 @@ pub(super) fn verifier(config: &Config, own_key: VerifyingKey, exempt_jti: Optio
             kind: match settings.claims {
                 ClaimsKind::Own => ProfileKind::Own,
                 ClaimsKind::Legacy => ProfileKind::Legacy,
+                ClaimsKind::Named => ProfileKind::Named,
             },
             leeway_s: settings.leeway.as_secs(),
             lifetime_s_max: Some(settings.lifetime_max.as_secs()),

@@ -103,7 +103,7 @@ fn what_is_published_is_in_the_history() {
     let ran = world.run(&["history", "news"]).expect(0);
     assert_eq!(
         ran.out,
-        "OFFSET  USER  DATA                  TAGS\n1       -     {\"text\":\"one\"}        -\n2       -     {\"z\": 1.50, \"a\":[]}  -\n3       -     3                     -\n"
+        "OFFSET  USER  DATA                 TAGS\n1       -     {\"text\":\"one\"}       -\n2       -     {\"z\": 1.50, \"a\":[]}  -\n3       -     3                    -\n"
     );
     assert_eq!(ran.err, format!("news stands at 3, epoch {epoch}.\n"));
     let ran = world.run(&["history", "news", "--json"]).expect(0);
