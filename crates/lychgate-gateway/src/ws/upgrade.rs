@@ -39,9 +39,10 @@ use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::gate::Gate;
 use crate::ws::profile::RefuseBy;
-use crate::ws::socket::{Socket, Writer};
+use crate::ws::socket::Socket;
 use crate::ws::speaker::Speaker;
 use crate::ws::table::Entry;
+use crate::ws::writer::Writer;
 
 /// An endpoint at its path.
 #[derive(Clone)]
