@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench fuzz advisories
+.PHONY: help run test lint mutants bench fuzz advisories
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(CARGO_TARGET_DIR)/tools/bin:$(PATH)
@@ -31,8 +31,13 @@ lint: ## check format, clippy, tidy, dependencies and documentation
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo xtask tidy
+	scripts/mutants --check
 	cargo deny check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+mutants: ## take checks out one at a time, and see a test fail for each (MUTANTS="NAME …" for some)
+	@scripts/setup compiler
+	scripts/mutants $(MUTANTS)
 
 bench: ## measure beside the limit and the peers, and write bench/RESULTS.md (BENCH=--quick for a try)
 	@scripts/setup bench

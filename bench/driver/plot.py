@@ -41,7 +41,7 @@ def draw(tables: Tables) -> str:
 
 def _panel(scenario: Scenario, bars: list[Row], top: int) -> list[str]:
     figure = scenario.figures[0]
-    better = "more" if scenario.bar.at_least else "less"
+    better = "more" if scenario.bar and scenario.bar.at_least else "less"
     caption = ", ".join(part for part in (figure.title, figure.unit, f"{better} is better") if part)
     largest = max(row.figures[0].middle for row in bars)
     parts = [

@@ -39,7 +39,7 @@ def page(
         *_targets(tables),
     ]
     for scenario, table, _ in tables:
-        lines += ["", f"## {scenario.title}", "", f"`loadgen {shlex.join(scenario.arguments(quick))}`", ""]
+        lines += ["", f"## {scenario.title}", "", f"`loadgen {shlex.join(scenario.arguments(quick, scenario.recipes()[0]))}`", ""]
         lines += _table(scenario, table)
     if absent:
         lines += ["", "## Not run", "", *(f"- **{name}**: {reason}" for name, reason in absent.items())]

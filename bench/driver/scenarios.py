@@ -62,7 +62,7 @@ class Scenario:
     mode: list[str]
     quick: dict[str, str]
     figures: list[Figure]
-    bar: Bar
+    bar: Bar | None
     options: list[str] = field(default_factory=list)
     path: str = "/ws?token={token}"
     each_form: bool = False
@@ -70,9 +70,13 @@ class Scenario:
     peers: bool = True
     channels: Bar | None = None
     """The bar of Lychgate where clients hold channels, if that form runs here."""
+    channels_alone: bool = False
+    """Nobody else has what is measured."""
 
     def recipes(self) -> list[Recipe]:
         """The servers of this scenario: the limit's other form only where it differs, peers only where they end well."""
+        if self.channels_alone:
+            return [LYCHGATE_CHANNELS]
         own = [LIMIT, LYCHGATE]
         wanted = {LIMIT_EACH: self.each_form, LYCHGATE_CHANNELS: self.channels is not None}
         return [r for r in ALL if wanted.get(r, self.peers or r in own)]
@@ -101,6 +105,27 @@ SCENARIOS = [
         Bar(3.0),
         ratio=False,
         channels=Bar(4.0),
+    ),
+    Scenario(
+        "channels",
+        "128 channels on each of 1,000 connections, the same for all: memory of each further one",
+        ["channels", "--connections", "1000", "--channels", "128"],
+        {},
+        [Figure("resident", "rss_bytes_per_channel", "B", digits=0)],
+        None,
+        ratio=False,
+        channels=Bar(300),
+        channels_alone=True,
+    ),
+    Scenario(
+        "channels-own",
+        "128 channels of its own on each of 1,000 connections: memory of each further one",
+        ["channels", "--connections", "1000", "--channels", "128", "--own"],
+        {},
+        [Figure("resident", "rss_bytes_per_channel", "B", digits=0)],
+        None,
+        ratio=False,
+        channels_alone=True,
     ),
     Scenario(
         "connect",

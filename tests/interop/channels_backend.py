@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 
 FOLDER = pathlib.Path(__file__).parent
@@ -112,10 +113,11 @@ class Backend:
         self.protobuf = False
 
     @contextlib.contextmanager
-    def behind(self, address: str) -> Iterator["Backend"]:
-        """It, once its server listens there."""
+    def behind(self, address: str, key: str) -> Iterator["Backend"]:
+        """It, once its server listens there, which takes this key of the API."""
         self.proxy = Proxy(address)
         self.direct = f"ws://{address}"
+        self.api, self.key = f"http://{address}/api", key
         try:
             yield self
         finally:
@@ -159,7 +161,15 @@ class Backend:
                 self.proxy.mend()
             case "/result":
                 self.results.put(json.loads(body))
+            case _ if path.startswith("/api/"):
+                return self.order(path.removeprefix("/api/"), json.loads(body))
         return b""
+
+    def order(self, method: str, request: dict) -> bytes:
+        """Has the server do something, by its API."""
+        call = urllib.request.Request(f"{self.api}/{method}", json.dumps(request).encode(), {"X-API-Key": self.key})
+        with urllib.request.urlopen(call) as answer:
+            return answer.read()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ export async function steps({ Centrifuge, websocket, protobuf, direct, proxied, 
   const pack = (data) => (protobuf ? new TextEncoder().encode(JSON.stringify(data)) : data);
   const unpack = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
   const ask = async (path, method = "GET") => (await fetch(`${backend}${path}`, { method })).text();
+  const order = (method, request) =>
+    fetch(`${backend}/api/${method}`, { method: "POST", body: JSON.stringify(request) });
   const token = (query) => ask(`/token?${new URLSearchParams(query)}`);
   // A library that finds `long` installed gives offsets as its numbers.
   const number = (offset) => Number(String(offset ?? 0));
@@ -168,6 +170,25 @@ export async function steps({ Centrifuge, websocket, protobuf, direct, proxied, 
     epoch: await code(here.history({ limit: 1, since: { offset: 1, epoch: "another" } })),
   };
   seen.called = unpack((await bob.rpc("add", pack({ a: 1 }))).data);
+
+  // The application puts a client into a channel, takes it out again, and sends it away.
+  const moved = open(direct, "moved");
+  const [into, told, out] = [new Heard(), new Heard(), new Heard()];
+  moved.on("subscribed", ({ channel, wasRecovering, recovered }) => into.add([channel, wasRecovering, recovered]));
+  moved.on("publication", ({ channel, data }) => told.add([channel, unpack(data)]));
+  moved.on("unsubscribed", ({ channel }) => out.add(channel));
+  moved.connect();
+  await into.count(1);
+  await order("subscribe", { user: "moved", channel: "chat:9" });
+  await into.count(2);
+  await order("publish", { channel: "chat:9", data: { n: 1 } });
+  await order("broadcast", { channels: ["chat:9"], data: { n: 2 } });
+  await told.count(2);
+  await order("unsubscribe", { user: "moved", channel: "chat:9" });
+  await out.count(1);
+  await order("disconnect", { user: "moved", disconnect: { code: 4500, reason: "enough" } });
+  const [ended] = await moved.ended.count(1);
+  seen.moved = { subscribed: into.all, publications: told.all, unsubscribed: out.all, ended };
 
   // The application puts labels on what is said.
   const tagged = bob.newSubscription("tagged:a");

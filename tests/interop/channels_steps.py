@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections.abc import Awaitable, Callable
 
@@ -60,7 +61,7 @@ class Codec:
 class SeenByClient(ClientEventHandler):
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
-        self.ended, self.publications, self.subscribed = Heard(), Heard(), Heard()
+        self.ended, self.publications, self.subscribed, self.unsubscribed = Heard(), Heard(), Heard(), Heard()
 
     async def on_disconnected(self, ctx) -> None:
         await self.ended.add(ctx.code)
@@ -70,6 +71,9 @@ class SeenByClient(ClientEventHandler):
 
     async def on_subscribed(self, ctx) -> None:
         await self.subscribed.add([ctx.channel, ctx.was_recovering, ctx.recovered])
+
+    async def on_unsubscribed(self, ctx) -> None:
+        await self.unsubscribed.add(ctx.channel)
 
 
 class SeenInChannel(SubscriptionEventHandler):
@@ -161,6 +165,7 @@ class Steps:
             ann, bob = await self.share(seen)
             await self.come_back(seen, ann, bob)
             await self.are_refused(seen, bob)
+            await self.is_moved(seen)
             await self.renew(seen)
             seen["ended"]["ann"] = [*ann.events.ended.all]
             await ann.disconnect()
@@ -271,6 +276,26 @@ class Steps:
         await at_tagged.tags.count(1)
         kept = (await tagged.history(limit=1)).publications[0]
         seen["tags"] = [at_tagged.tags.all[0], kept.tags]
+
+    async def is_moved(self, seen: dict) -> None:
+        """The application puts a client into a channel, takes it out again, and sends it away."""
+        order = functools.partial(asyncio.to_thread, self.backend.order)
+        moved = (await self.connected("moved")).events
+        await moved.subscribed.count(1)
+        await order("subscribe", {"user": "moved", "channel": "chat:9"})
+        await moved.subscribed.count(2)
+        await order("publish", {"channel": "chat:9", "data": {"n": 1}})
+        await order("broadcast", {"channels": ["chat:9"], "data": {"n": 2}})
+        await moved.publications.count(2)
+        await order("unsubscribe", {"user": "moved", "channel": "chat:9"})
+        await moved.unsubscribed.count(1)
+        await order("disconnect", {"user": "moved", "disconnect": {"code": 4500, "reason": "enough"}})
+        seen["moved"] = {
+            "subscribed": moved.subscribed.all,
+            "publications": moved.publications.all,
+            "unsubscribed": moved.unsubscribed.all,
+            "ended": (await moved.ended.count(1))[0],
+        }
 
     async def renew(self, seen: dict) -> None:
         """Tokens of connections and of channels: bad ones, those that are over, and those that are renewed."""

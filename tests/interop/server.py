@@ -58,14 +58,7 @@ def start_server(
     process = subprocess.Popen(
         [PROGRAM, "serve", *(["--dev"] if dev else []), "--config", config],
         cwd=folder,
-        env=os.environ
-        | {
-            "LYCHGATE__SERVER__LISTEN": "127.0.0.1:0",
-            "LYCHGATE__SERVER__OPERATIONS_LISTEN": "127.0.0.1:0",
-            "LYCHGATE__DATABASE__URL": f"sqlite:{folder}/lychgate.db",
-            "LYCHGATE__LOG__FORMAT": "json",
-        }
-        | environment,
+        env=settings(folder) | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -83,6 +76,26 @@ def start_server(
             process.kill()
             process.wait()
             server.reader.join()
+
+
+def settings(folder: pathlib.Path) -> dict[str, str]:
+    """The environment of a server with its data in `folder`, and of commands about it."""
+    return os.environ | {
+        "LYCHGATE__SERVER__LISTEN": "127.0.0.1:0",
+        "LYCHGATE__SERVER__OPERATIONS_LISTEN": "127.0.0.1:0",
+        "LYCHGATE__DATABASE__URL": f"sqlite:{folder}/lychgate.db",
+        "LYCHGATE__LOG__FORMAT": "json",
+    }
+
+
+def make_api_key(folder: pathlib.Path, config: pathlib.Path, *scopes: str, **environment: str) -> str:
+    """A key of the API of the server with its data in `folder`."""
+    command = [PROGRAM, "apikey", "create", "test", *(f"--scope={scope}" for scope in scopes), "--config", config]
+    made = subprocess.run(
+        command, cwd=folder, env=settings(folder) | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
 
 
 def wait_for_address(server: Server) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 from channels_backend import FOLDER, SECRET, Backend, start_backend
 from channels_steps import steps
-from server import start_server
+from server import make_api_key, start_server
 from test_browser import run_chromium
 
 SECONDS_MAX = 90
@@ -25,9 +25,11 @@ SECONDS_MAX = 90
 def backend(tmp_path: pathlib.Path) -> Iterator[Backend]:
     with start_backend() as backend:
         environment = {"CHANNELS_SECRET": SECRET, "LYCHGATE__SOURCE__APPLICATION__URL": f"{backend.url}/call"}
+        config = FOLDER / "channels.toml"
+        key = make_api_key(tmp_path, config, "channels:publish", "channels:manage", **environment)
         with (
-            start_server(tmp_path, config=FOLDER / "channels.toml", dev=False, **environment) as server,
-            backend.behind(server.address),
+            start_server(tmp_path, config=config, dev=False, **environment) as server,
+            backend.behind(server.address, key),
         ):
             yield backend
 
@@ -97,6 +99,14 @@ def test_a_library_works_unchanged(backend: Backend, tmp_path: pathlib.Path, run
 
     # A call is answered by the application.
     assert seen["called"] == {"method": "add", "data": {"a": 1}, "user": "bob"}
+
+    # What the application does to a client by the server API, the library tells as it should.
+    assert seen["moved"] == {
+        "subscribed": [["inbox:moved", False, False], ["chat:9", False, False]],
+        "publications": [["chat:9", {"n": 1}], ["chat:9", {"n": 2}]],
+        "unsubscribed": ["chat:9"],
+        "ended": 4500,
+    }
 
     # What the application says beside a payload comes with it, and stays with it.
     assert seen["tags"] == [{"by": "bob", "what": "é 👋"}] * 2

@@ -58,6 +58,8 @@ pub enum Mode {
     Probe(ProbeArgs),
     /// Open connections, leave them idle, and measure the server's memory.
     Idle(IdleArgs),
+    /// Subscribe each connection to many channels, and measure the server's memory. Needs `--subscribe`.
+    Channels(ChannelsArgs),
     /// Broadcast as fast as a window of unfinished messages allows.
     Fanout(FanoutArgs),
     /// Broadcast at a fixed rate and measure latency.
@@ -78,6 +80,7 @@ impl Mode {
         match self {
             Self::Probe(_) => 1,
             Self::Idle(args) => args.connections,
+            Self::Channels(args) => args.connections,
             Self::Fanout(args) => args.receivers,
             Self::Rate(args) => args.receivers,
             Self::Connect(args) => args.parallel,
@@ -102,6 +105,20 @@ pub struct IdleArgs {
     /// Connections to open.
     #[arg(long, default_value_t = 10_000, value_parser = connections)]
     pub connections: usize,
+}
+
+/// Options of `channels`.
+#[derive(ClapArgs, Serialize)]
+pub struct ChannelsArgs {
+    /// Connections.
+    #[arg(long, default_value_t = 1_000, value_parser = connections)]
+    pub connections: usize,
+    /// Channels of each, with the one that it is measured with.
+    #[arg(long, default_value_t = 128, value_parser = channels)]
+    pub channels: usize,
+    /// Give each connection channels of its own.
+    #[arg(long)]
+    pub own: bool,
 }
 
 /// Options of `fanout`.
@@ -186,6 +203,10 @@ fn connections(text: &str) -> Result<usize, String> {
     bounded(text, 1, CONNECTIONS_MAX)
 }
 
+fn channels(text: &str) -> Result<usize, String> {
+    bounded(text, 2, 1_000)
+}
+
 fn payload_bytes(text: &str) -> Result<usize, String> {
     bounded(text, mark::PAYLOAD_BYTES_MIN as i64, 1024 * 1024)
 }
@@ -207,6 +228,7 @@ mod tests {
         let parses = |rest: &[&str]| Args::try_parse_from(base.iter().chain(rest)).is_ok();
         assert!(parses(&["idle", "--connections", "18000"]));
         assert!(!parses(&["idle", "--connections", "18001"]));
+        assert!(!parses(&["channels", "--channels", "1001"]) && parses(&["channels", "--own"]));
         assert!(!parses(&["fanout", "--seconds", "61"]));
         assert!(!parses(&["--payload-bytes", "10", "fanout"]));
         assert!(!parses(&["--target", "192.0.2.1:1", "fanout"]));

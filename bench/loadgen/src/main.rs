@@ -59,6 +59,7 @@ fn run(args: &Args) -> Result<Value> {
     let (name, result) = match &args.mode {
         Mode::Probe(mode) => ("probe", runs::probe::run(&mut run, mode)?),
         Mode::Idle(mode) => ("idle", runs::idle::run(&mut run, mode)?),
+        Mode::Channels(mode) => ("channels", runs::channels::run(&mut run, mode)?),
         Mode::Fanout(mode) => ("fanout", runs::fanout::run(&mut run, mode)?),
         Mode::Rate(mode) => ("rate", runs::rate::run(&mut run, mode)?),
         Mode::Connect(mode) => ("connect", runs::connect::run(&mut run, mode)?),

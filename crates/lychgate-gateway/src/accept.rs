@@ -7,7 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,7 +23,7 @@ use ipnet::IpNet;
 use lychgate_service::login_throttle::AddressKey;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
@@ -66,6 +66,43 @@ impl Drop for Place {
                 }
             }
         }
+    }
+}
+
+/// The HTTP connection under a request, for an answer that does not end by itself. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Line(Arc<Requests>);
+
+#[derive(Default)]
+struct Requests {
+    seen: AtomicU64,
+    /// Answers that go on.
+    endless: AtomicUsize,
+    cut: Notify,
+}
+
+impl Line {
+    /// Keeps the connection open for as long as the answer lives, though no request comes.
+    #[must_use]
+    pub fn hold(&self) -> Held {
+        self.0.endless.fetch_add(1, Relaxed);
+        Held(Arc::clone(&self.0))
+    }
+}
+
+/// An answer that goes on.
+pub struct Held(Arc<Requests>);
+
+impl Held {
+    /// Ends the HTTP connection at once, also when its peer does not read.
+    pub fn cut(&self) {
+        self.0.cut.notify_one();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.endless.fetch_sub(1, Relaxed);
     }
 }
 
@@ -151,10 +188,11 @@ impl Acceptor {
     /// One HTTP/1 connection, until it ends or becomes a WebSocket.
     async fn serve(self, tcp: TcpStream, peer: Peer, stop: CancellationToken) {
         let Shared { router, limits, .. } = &*self.0;
-        let requests = Arc::new(AtomicU64::new(0));
-        let seen = Arc::clone(&requests);
+        let line = Line::default();
+        let requests = Arc::clone(&line.0);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            seen.fetch_add(1, Relaxed);
+            line.0.seen.fetch_add(1, Relaxed);
+            request.extensions_mut().insert(line.clone());
             let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
             request.extensions_mut().insert(peer.clone());
             let answer =
@@ -178,11 +216,13 @@ impl Acceptor {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = no_request_within(limits.handshake_timeout, &requests) => return,
+            () = requests.cut.notified() => return,
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection.as_mut() => ended,
                     () = no_request_within(limits.handshake_timeout, &requests) => return,
+                    () = requests.cut.notified() => return,
                 }
             }
         };
@@ -193,14 +233,19 @@ impl Acceptor {
 }
 
 /// Ends once a whole `timeout` passed without a new request: the peer is silent, or does not read its answers.
+/// An answer that goes on counts as one: its own deadlines say when it is over.
 ///
 /// The answer to a request that took too long to arrive is on its way for a moment longer.
-async fn no_request_within(timeout: Duration, requests: &AtomicU64) {
+async fn no_request_within(timeout: Duration, requests: &Requests) {
     let mut before = None;
     loop {
-        let now = requests.load(Relaxed);
-        if before.replace(now) == Some(now) {
-            return;
+        if requests.endless.load(Relaxed) > 0 {
+            before = None;
+        } else {
+            let now = requests.seen.load(Relaxed);
+            if before.replace(now) == Some(now) {
+                return;
+            }
         }
         tokio::time::sleep(timeout + ANSWER_SLACK).await;
     }

@@ -41,6 +41,8 @@ use crate::settings::{Behaviour, Drain, Settings};
 use crate::ticks::{Ticker, ticks};
 use crate::ws::changes::Changes;
 use crate::ws::endpoint::Endpoint;
+use crate::ws::fallback::begin::{self, Fallback};
+use crate::ws::fallback::emulation::{self, Emulation};
 use crate::ws::flush;
 use crate::ws::gate::Gate;
 use crate::ws::seats::Seats;
@@ -54,6 +56,10 @@ const ADDRESSES_MAX: usize = 65_536;
 
 /// How long the last answers of health and metrics may take, and what is still to be written.
 const BACKGROUND_STOP_WAIT: Duration = Duration::from_secs(3);
+
+/// The most over which the closing of connections is spread whose clients speak by requests: no request is taken any
+/// more, so they can say nothing.
+const MUTE_SPREAD_MAX: Duration = Duration::from_secs(2);
 
 /// The part of a queue that publishers may fill before the sockets have caught up.
 ///
@@ -123,6 +129,7 @@ impl Gateway {
             subscriptions,
             drain: drain.clone(),
             table: Arc::new(Table::default()),
+            sessions: Arc::default(),
             changes: Arc::new(Changes::default()),
             ticker,
             limits: settings.limits.clone(),
@@ -252,8 +259,9 @@ impl Gateway {
 /// Gives every socket a moment of its own within the spread, so that clients do not come back all at once.
 fn spread_closes(gate: &Gate, drain: Drain) {
     let now = gate.ticker.now();
-    let spread = ticks(drain.spread);
+    let all = ticks(drain.spread);
     for_each_socket(gate, |entry| {
+        let spread = if entry.socket.outlet().is_some() { all.min(ticks(MUTE_SPREAD_MAX)) } else { all };
         let moment = if spread == 0 { 0 } else { rand::random_range(0..spread) };
         entry.socket.drains_at.store(now + moment, Ordering::Relaxed);
     });
@@ -316,9 +324,29 @@ fn routes(
         let endpoint = Arc::new(Endpoint { settings: endpoint.clone(), metrics, seats });
         let path = endpoint.settings.target.route().to_owned();
         let route = Route { gate: Arc::clone(gate), endpoint };
+        router = with_fallbacks(router, &route);
         router = router.route(&path, any(upgrade::upgrade).with_state(route));
     }
+    with_emulation(router, settings, gate)
+}
+
+/// The ways into an endpoint for clients whose network lets no WebSocket through.
+fn with_fallbacks(mut router: Router, route: &Route) -> Router {
+    let Some(settings) = &route.endpoint.settings.fallback else { return router };
+    for (transport, path) in &settings.routes {
+        let fallback = Fallback { route: route.clone(), transport: *transport, settings: Arc::clone(settings) };
+        router = router.route(path, any(begin::begin).with_state(fallback));
+    }
     router
+}
+
+/// Where those clients say what they have to say, if there may be any.
+fn with_emulation(router: Router, settings: &Settings, gate: &Arc<Gate>) -> Router {
+    let endpoints = || settings.endpoints.iter().filter(|endpoint| endpoint.fallback.is_some());
+    let Some(message_bytes_max) = endpoints().map(|endpoint| endpoint.message_bytes_max).max() else { return router };
+    let origins = endpoints().map(|endpoint| endpoint.origins.clone()).collect();
+    let emulation = Arc::new(Emulation { gate: Arc::clone(gate), origins, message_bytes_max });
+    router.route(&settings.emulation, any(emulation::hear).with_state(emulation))
 }
 
 /// What keeps count of itself, once each.

@@ -53,6 +53,9 @@ macro_rules! metrics {
 metrics! {
     CONNECTIONS = "lychgate_connections", Gauge, ["endpoint"], "WebSockets that are open";
     CONNECTS = "lychgate_connects", Counter, ["endpoint"], "WebSockets that were admitted";
+    FALLBACKS = "lychgate_fallback_connections", Gauge, ["endpoint", "transport"], "Connections among all that came by `sse` or `http_stream`, admitted or not yet";
+    FALLBACKS_BEGUN = "lychgate_fallback_connects", Counter, ["endpoint", "transport"], "Connections that began by `sse` or `http_stream`, before they were admitted or refused";
+    EMULATED = "lychgate_emulation_requests", Counter, ["outcome"], "Requests of such clients to say something, by outcome: `ok` or why not";
     CREDENTIALS = "lychgate_credentials", Counter, ["endpoint", "kind"], "Credentials that came with a connection, by the kind of place they were in";
     REFUSALS = "lychgate_refusals", Counter, ["endpoint", "reason"], "Connections that were refused at the gate, by the check that failed";
     CLOSES = "lychgate_closes", Counter, ["endpoint", "event"], "Admitted connections that the server closed, by event";
@@ -105,6 +108,12 @@ struct KindLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TransportLabels {
+    endpoint: String,
+    transport: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct EventLabels {
     endpoint: String,
     event: &'static str,
@@ -131,6 +140,9 @@ pub struct Metrics {
     registry: Registry,
     connections: Family<EndpointLabel, Gauge>,
     connects: Family<EndpointLabel, Counter>,
+    fallbacks: Family<TransportLabels, Gauge>,
+    fallbacks_begun: Family<TransportLabels, Counter>,
+    emulated: Family<OutcomeLabel, Counter>,
     credentials: Family<KindLabels, Counter>,
     refusals: Family<ReasonLabels, Counter>,
     closes: Family<EventLabels, Counter>,
@@ -196,6 +208,9 @@ impl Default for Metrics {
         Self {
             connections: register!(CONNECTIONS),
             connects: register!(CONNECTS),
+            fallbacks: register!(FALLBACKS),
+            fallbacks_begun: register!(FALLBACKS_BEGUN),
+            emulated: register!(EMULATED),
             credentials: register!(CREDENTIALS),
             refusals: register!(REFUSALS),
             closes: register!(CLOSES),
@@ -232,6 +247,21 @@ impl Metrics {
     /// Counts a socket or request that a limit turned away.
     pub fn accept_refused(&self, limit: &'static str) {
         self.accepts_refused.get_or_create(&LimitLabel { limit }).inc();
+    }
+
+    /// Counts a connection that is no WebSocket, among those that are open too; the caller takes it out of these again.
+    #[must_use]
+    pub fn fallback(&self, endpoint: &str, transport: &'static str) -> Gauge<i64, AtomicI64> {
+        let labels = TransportLabels { endpoint: endpoint.to_owned(), transport };
+        self.fallbacks_begun.get_or_create(&labels).inc();
+        let open = self.fallbacks.get_or_create_owned(&labels);
+        open.inc();
+        open
+    }
+
+    /// Counts a request of such a client to say something.
+    pub fn emulated(&self, outcome: &'static str) {
+        self.emulated.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// Counts a login attempt.

@@ -18,6 +18,7 @@ use lychgate_service::template::Template;
 
 use crate::layers::origin::Origins;
 use crate::ws::channels::ChannelsSettings;
+use crate::ws::fallback::FallbackSettings;
 use crate::ws::profile::Profile;
 
 /// Everything the gateway is told.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub messages: Vec<MessageRoute>,
     /// The WebSocket endpoints.
     pub endpoints: Vec<EndpointSettings>,
+    /// Where clients of their fallbacks say what they have to say.
+    pub emulation: String,
     /// The limits.
     pub limits: Limits,
     /// How the server stops.
@@ -149,6 +152,8 @@ pub struct EndpointSettings {
     pub message_bytes_max: usize,
     /// How often a connection may send.
     pub message_rate: Rate,
+    /// The ways in for clients whose network lets no WebSocket through, if there are any.
+    pub fallback: Option<Arc<FallbackSettings>>,
 }
 
 /// A place where a credential may be.

@@ -4,7 +4,7 @@
 //! Whoever publishes or subscribes must hold one, so a forgotten check does not compile.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use lychgate_protocol::channel::ChannelName;
 use serde_json::{Map, Value};
@@ -22,12 +22,21 @@ pub struct Permit(Arc<Granted>);
 struct Granted {
     channel: ChannelName,
     principal: Principal,
+    may_publish: bool,
+    /// Nothing for channels that clients name: one connection may hold very many of those.
+    basis: Option<Box<Basis>>,
+}
+
+/// What the right to an endpoint's own channel was made of.
+#[derive(Debug, Default)]
+struct Basis {
     parameters: Parameters,
     attributes: Map<String, Value>,
     resource: Option<Box<str>>,
-    may_publish: bool,
     inbox: Option<ChannelName>,
 }
+
+static NO_ATTRIBUTES: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 /// What the request's path and query said, by name.
 pub type Parameters = Box<[(Box<str>, Parameter)]>;
@@ -45,38 +54,30 @@ impl Permit {
         &self.0.principal
     }
 
-    /// What the request asked for, by name.
+    /// What the request asked for, by name. Nothing for a channel that the client named: its name says it.
     #[must_use]
     pub fn parameters(&self) -> &[(Box<str>, Parameter)] {
-        &self.0.parameters
+        self.0.basis.as_ref().map_or(&[], |basis| &basis.parameters)
     }
 
-    /// What the one who was asked said of the resource, by name.
+    /// What the one who was asked said of the resource, by name. Nothing for a channel that the client named.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
-        &self.0.attributes
+        self.0.basis.as_ref().map_or(&NO_ATTRIBUTES, |basis| &basis.attributes)
     }
 
-    /// The resource that it was asked about, if somebody was asked.
+    /// The resource that it was asked about, if somebody was asked. Nothing for a channel that the client named.
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
-        self.0.resource.as_deref()
+        self.0.basis.as_ref()?.resource.as_deref()
     }
 
     /// The right to listen to what is meant for its holder alone, where the endpoint has such channels.
     #[must_use]
     pub fn inbox(&self) -> Option<Self> {
-        let channel = self.0.inbox.clone()?;
+        let channel = self.0.basis.as_ref()?.inbox.clone()?;
         let principal = self.0.principal.clone();
-        Some(Self(Arc::new(Granted {
-            channel,
-            principal,
-            parameters: Parameters::default(),
-            attributes: Map::new(),
-            resource: None,
-            may_publish: false,
-            inbox: None,
-        })))
+        Some(Self(Arc::new(Granted { channel, principal, may_publish: false, basis: None })))
     }
 
     /// Whether its holder may speak there, and not only listen.
@@ -203,7 +204,10 @@ impl Policy {
                 ChannelName::new(&name).map_err(|_| Denied::NotFound)?
             }
         };
-        self.permit_to(channel, principal, parameters, grants).await
+        let Opened { may_publish, attributes, resource } = self.open(&channel, &principal, &parameters, grants).await?;
+        let inbox = self.inbox_of(&principal, &parameters)?;
+        let basis = Some(Box::new(Basis { parameters, attributes, resource, inbox }));
+        Ok(Permit(Arc::new(Granted { channel, principal, may_publish, basis })))
     }
 
     /// The same for a channel that the client names itself; `parameters` are what its name says.
@@ -219,46 +223,47 @@ impl Policy {
         &self,
         channel: ChannelName,
         principal: Principal,
-        parameters: Parameters,
+        parameters: &Parameters,
         grants: &Grants,
     ) -> Result<Permit, Denied> {
-        let mut attributes = Map::new();
-        let mut asked_about = None;
-        let mut may_publish = true;
+        let Opened { may_publish, .. } = self.open(&channel, &principal, parameters, grants).await?;
+        Ok(Permit(Arc::new(Granted { channel, principal, may_publish, basis: None })))
+    }
+
+    /// Whether `principal` may enter `channel`, and as what; at most one question is asked.
+    async fn open(
+        &self,
+        channel: &ChannelName,
+        principal: &Principal,
+        parameters: &Parameters,
+        grants: &Grants,
+    ) -> Result<Opened, Denied> {
         match &self.access {
-            Access::Any => {}
-            Access::Vouched | Access::Nobody => return Err(Denied::Forbidden),
-            Access::Granted => {
-                if !grants.allow(Verb::Subscribe, &channel) {
-                    return Err(Denied::Forbidden);
-                }
-                may_publish = grants.allow(Verb::Publish, &channel);
-            }
+            Access::Any => Ok(Opened::default()),
+            Access::Vouched | Access::Nobody => Err(Denied::Forbidden),
+            Access::Granted if !grants.allow(Verb::Subscribe, channel) => Err(Denied::Forbidden),
+            Access::Granted => Ok(Opened { may_publish: grants.allow(Verb::Publish, channel), ..Opened::default() }),
+            // Nobody vouches for an anonymous visitor, so nothing can be theirs.
+            Access::Asked { .. } if principal.is_anonymous() => Err(Denied::Forbidden),
             Access::Asked { relation, resource, rights, hides_foreign, .. } => {
-                // Nobody vouches for an anonymous visitor, so nothing can be theirs.
-                if principal.is_anonymous() {
-                    return Err(Denied::Forbidden);
-                }
-                let resource = resource.name(&principal, &parameters).ok_or(Denied::NotFound)?;
+                let resource = resource.name(principal, parameters).ok_or(Denied::NotFound)?;
                 let question = Question {
                     relation: *relation,
                     resource,
                     user: principal.id().to_owned(),
                     parameters: parameters.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
                 };
-                attributes = match (rights.ask(&question).await?, relation) {
-                    (Answer::Granted(attributes), _) => attributes,
-                    (Answer::Absent, _) => return Err(Denied::NotFound),
-                    (Answer::Foreign, _) if *hides_foreign => return Err(Denied::NotFound),
-                    (Answer::Foreign, Relation::Owner) => return Err(Denied::NotOwner),
-                    (Answer::Foreign, Relation::Member) => return Err(Denied::Forbidden),
-                };
-                asked_about = Some(question.resource.into());
+                match (rights.ask(&question).await?, relation) {
+                    (Answer::Granted(attributes), _) => {
+                        Ok(Opened { attributes, resource: Some(question.resource.into()), ..Opened::default() })
+                    }
+                    (Answer::Absent, _) => Err(Denied::NotFound),
+                    (Answer::Foreign, _) if *hides_foreign => Err(Denied::NotFound),
+                    (Answer::Foreign, Relation::Owner) => Err(Denied::NotOwner),
+                    (Answer::Foreign, Relation::Member) => Err(Denied::Forbidden),
+                }
             }
         }
-        let inbox = self.inbox_of(&principal, &parameters)?;
-        let resource = asked_about;
-        Ok(Permit(Arc::new(Granted { channel, principal, parameters, attributes, resource, may_publish, inbox })))
     }
 
     /// The permit to a channel for which somebody else has vouched. Nobody is asked.
@@ -266,20 +271,12 @@ impl Policy {
     /// # Errors
     ///
     /// [`Denied`] where nobody comes in by asking.
-    pub fn vouched(&self, vouch: &Vouch, principal: Principal, parameters: Parameters) -> Result<Permit, Denied> {
+    pub fn vouched(&self, vouch: &Vouch, principal: Principal) -> Result<Permit, Denied> {
         if matches!(self.access, Access::Nobody) && !vouch.is_of_application() {
             return Err(Denied::Forbidden);
         }
-        let inbox = self.inbox_of(&principal, &parameters)?;
-        Ok(Permit(Arc::new(Granted {
-            channel: vouch.channel().clone(),
-            principal,
-            parameters,
-            attributes: Map::new(),
-            resource: None,
-            may_publish: true,
-            inbox,
-        })))
+        let channel = vouch.channel().clone();
+        Ok(Permit(Arc::new(Granted { channel, principal, may_publish: true, basis: None })))
     }
 
     fn inbox_of(&self, principal: &Principal, parameters: &Parameters) -> Result<Option<ChannelName>, Denied> {
@@ -291,5 +288,20 @@ impl Policy {
             }
             _ => None,
         })
+    }
+}
+
+/// What becomes of a question for a right.
+struct Opened {
+    may_publish: bool,
+    /// What the one who was asked said.
+    attributes: Map<String, Value>,
+    /// What they were asked about.
+    resource: Option<Box<str>>,
+}
+
+impl Default for Opened {
+    fn default() -> Self {
+        Self { may_publish: true, attributes: Map::new(), resource: None }
     }
 }

@@ -44,7 +44,24 @@ pub(crate) fn headers(
     bearer: Option<&SecretString>,
     extra: &[(String, SecretString)],
 ) -> Result<HeaderMap, SettingsFault> {
-    /// These say how the request is framed and signed, which is not a setting.
+    let mut headers = HeaderMap::new();
+    for (name, value) in extra {
+        let fault = || SettingsFault::Header(name.clone());
+        let parsed = HeaderName::try_from(name.as_str()).map_err(|_| fault())?;
+        let taken = is_own(&parsed) || (parsed == AUTHORIZATION && bearer.is_some());
+        if taken || headers.insert(parsed, sensitive(value.expose_secret()).ok_or_else(fault)?).is_some() {
+            return Err(fault());
+        }
+    }
+    if let Some(token) = bearer {
+        let value = sensitive(&format!("Bearer {}", token.expose_secret()));
+        headers.insert(AUTHORIZATION, value.ok_or_else(|| SettingsFault::Header("authorization".to_owned()))?);
+    }
+    Ok(headers)
+}
+
+/// Whether a header says how the request is framed and signed, which is nobody else's to say.
+pub(crate) fn is_own(name: &HeaderName) -> bool {
     const OWN: [&str; 9] = [
         "accept",
         "connection",
@@ -56,20 +73,7 @@ pub(crate) fn headers(
         "webhook-signature",
         "webhook-timestamp",
     ];
-    let mut headers = HeaderMap::new();
-    for (name, value) in extra {
-        let fault = || SettingsFault::Header(name.clone());
-        let parsed = HeaderName::try_from(name.as_str()).map_err(|_| fault())?;
-        let taken = OWN.contains(&parsed.as_str()) || (parsed == AUTHORIZATION && bearer.is_some());
-        if taken || headers.insert(parsed, sensitive(value.expose_secret()).ok_or_else(fault)?).is_some() {
-            return Err(fault());
-        }
-    }
-    if let Some(token) = bearer {
-        let value = sensitive(&format!("Bearer {}", token.expose_secret()));
-        headers.insert(AUTHORIZATION, value.ok_or_else(|| SettingsFault::Header("authorization".to_owned()))?);
-    }
-    Ok(headers)
+    OWN.contains(&name.as_str())
 }
 
 /// A client for requests to `url`.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lychgate_service::ports::application::{Application, CallFault};
+use lychgate_service::ports::application::{Application, CallFault, Manner};
 use lychgate_service::ports::rights::{Answer, Parameter, Question, Relation, Rights, RightsError};
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ impl ApplicationRights {
 #[async_trait]
 impl Rights for ApplicationRights {
     async fn ask(&self, question: &Question) -> Result<Answer, RightsError> {
-        match self.0.call(&asked(question)).await {
+        match self.0.call_as(&asked(question), Manner::QUESTION).await {
             Ok(answer) => understood(answer).map_err(|unclear| RightsError::Broken(Box::new(unclear))),
             Err(CallFault::Status(404)) => Ok(Answer::Absent),
             Err(CallFault::Status(403)) => Ok(Answer::Foreign),

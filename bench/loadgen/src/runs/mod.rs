@@ -1,5 +1,6 @@
 //! The measurements, one file each.
 
+pub mod channels;
 pub mod connect;
 pub mod echo;
 pub mod fanout;

@@ -1,4 +1,4 @@
-//! The life of one WebSocket: bytes in, frames, commands.
+//! The life of one connection: bytes in, frames, commands.
 //!
 //! One task per connection. It reads, decodes and acts; what it causes to be sent goes through the session's outbox in
 //! the hub and is written by the flusher. Where something has to be waited for, it acts on nothing more until that is done.
@@ -10,13 +10,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use lychgate_protocol::ws::{Decoded, Decoder};
+use lychgate_protocol::ws::{Decoded, Decoder, Event};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
-use crate::ws::socket::Wake;
+use crate::ws::socket::{Socket, Wake};
 use crate::ws::speaker::Speaker;
 use crate::ws::table::Place;
 
@@ -37,7 +38,8 @@ thread_local! {
 
 /// One connection, on the reading side.
 pub struct Connection {
-    reader: OwnedReadHalf,
+    /// None where the peer speaks by requests of its own, which the socket keeps.
+    reader: Option<OwnedReadHalf>,
     decoder: Decoder,
     speaker: Speaker,
     /// Given back when the connection ends.
@@ -47,8 +49,14 @@ pub struct Connection {
 impl Connection {
     /// A connection whose session is open.
     #[must_use]
-    pub const fn new(reader: OwnedReadHalf, decoder: Decoder, speaker: Speaker, place: Place) -> Self {
+    pub const fn new(reader: Option<OwnedReadHalf>, decoder: Decoder, speaker: Speaker, place: Place) -> Self {
         Self { reader, decoder, speaker, _table_place: place }
+    }
+
+    /// Its writing side.
+    #[must_use]
+    pub fn socket(&self) -> Arc<Socket> {
+        self.speaker.entry().socket
     }
 
     /// Enters the channel, if the connection was admitted, and acts on what the client sent right behind its request.
@@ -85,9 +93,13 @@ impl Connection {
 
     /// Reads once and acts on it. Ready with the number of bytes, 0 when the peer is gone.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        if self.reader.is_none() {
+            return self.poll_inbox();
+        }
         READ_BUFFER.with_borrow_mut(|buffer| {
+            let Some(reader) = &mut self.reader else { return Poll::Ready(0) };
             let mut unfilled = ReadBuf::new(buffer);
-            if ready!(Pin::new(&mut self.reader).poll_read(cx, &mut unfilled)).is_err() {
+            if ready!(Pin::new(reader).poll_read(cx, &mut unfilled)).is_err() {
                 return Poll::Ready(0);
             }
             let bytes = unfilled.filled().len();
@@ -97,17 +109,30 @@ impl Connection {
         })
     }
 
+    /// Acts on the next message of a peer that speaks by requests. Its socket wakes the task for each.
+    fn poll_inbox(&mut self) -> Poll<usize> {
+        let Some(message) = self.speaker.socket().outlet().and_then(|outlet| outlet.inbox.pop()) else {
+            return Poll::Pending;
+        };
+        self.speaker.heard();
+        self.speaker.lend(ANSWERS.take());
+        self.speaker.act_on(Event::Binary(&message));
+        self.answer();
+        Poll::Ready(message.len())
+    }
+
     /// Reads ahead while an answer is told, as far as there is room, so that somebody who leaves is not answered for nothing.
     /// Ready when the peer is gone.
     fn poll_overhear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             loop {
+                let Some(reader) = &mut self.reader else { return Poll::Pending };
                 let room = self.speaker.overhears().min(buffer.len());
                 if room == 0 {
                     return Poll::Pending;
                 }
                 let mut unfilled = ReadBuf::new(&mut buffer[..room]);
-                if ready!(Pin::new(&mut self.reader).poll_read(cx, &mut unfilled)).is_err() {
+                if ready!(Pin::new(reader).poll_read(cx, &mut unfilled)).is_err() {
                     return Poll::Ready(());
                 }
                 let bytes = unfilled.filled().len();
@@ -144,6 +169,11 @@ impl Connection {
             }
         }
         self.speaker.park(&bytes[taken..]);
+        self.answer();
+    }
+
+    /// Sends what the connection is answered, and keeps the buffer for the next one.
+    fn answer(&mut self) {
         self.speaker.answer();
         let answers = self.speaker.give_back();
         if answers.capacity() <= ANSWER_BYTES_KEPT {

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::settings::Limits;
 use crate::ticks::Ticker;
 use crate::ws::changes::Changes;
+use crate::ws::fallback::sessions::Sessions;
 use crate::ws::table::Table;
 use crate::ws::users::Users;
 
@@ -31,6 +32,8 @@ pub struct Gate {
     pub drain: Drain,
     /// All open sockets.
     pub table: Arc<Table>,
+    /// Those among them that are no WebSockets, by what their clients know.
+    pub sessions: Arc<Sessions>,
     /// What changes in the registry.
     pub changes: Arc<Changes>,
     /// The clock of deadlines.

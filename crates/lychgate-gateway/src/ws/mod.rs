@@ -1,4 +1,4 @@
-//! One WebSocket, from the upgrade to the last byte.
+//! One connection, from its request to the last byte.
 //!
 //! | file | its part |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | [`admit`] | who it is and where they may go, and entering there |
 //! | [`profile`] | how an endpoint says no |
 //! | [`endpoint`] | what an endpoint is made of, with its counters |
+//! | [`fallback`] | the same connection where no WebSocket gets through |
 //! | [`gate`] | what all connections share |
 //! | [`changes`] | changes of the registry, felt at once |
 //! | [`connection`] | one task per socket: bytes in, frames |
@@ -28,6 +29,7 @@ pub mod channels;
 pub mod connection;
 pub mod credential;
 pub mod endpoint;
+pub mod fallback;
 pub mod flush;
 pub mod gate;
 mod joining;

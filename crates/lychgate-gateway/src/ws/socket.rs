@@ -1,11 +1,11 @@
-//! The writing side of one WebSocket, and the few numbers that its deadlines need.
+//! The writing side of one connection, and the few numbers that its deadlines need.
 //!
 //! The hub's flusher writes here from its own task; the connection's task reads and waits.
 //! They share this value and nothing else. Whoever changes a flag wakes the connection's task.
 //!
 //! **Invariant:** only the hub writes to `writer`, and only with the session's outbox locked, so frames never interleave.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +22,8 @@ use tokio::net::tcp::OwnedWriteHalf;
 use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticker, Ticks, ticks_of};
 use crate::ws::endpoint::Endpoint;
+use crate::ws::fallback::inbox::NotTaken;
+use crate::ws::fallback::outlet::Outlet;
 use crate::ws::profile::Event;
 
 /// The last write took less than there was.
@@ -41,9 +43,37 @@ const BUSY: u8 = 64;
 /// The application wants something done.
 const ORDERS: u8 = 128;
 
-/// One open WebSocket.
+/// Where what is said goes.
+pub enum Writer {
+    /// To a WebSocket, as it is.
+    Tcp(OwnedWriteHalf),
+    /// Into the body of an answer, without the frames. Few connections have one.
+    Body(Box<Outlet>),
+}
+
+impl Writer {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, slices) {
+            // The kernel has a shorter way for one.
+            (Self::Tcp(tcp), [slice]) => tcp.try_write(slice),
+            (Self::Tcp(tcp), slices) => tcp.try_write_vectored(slices),
+            (Self::Body(outlet), slices) => outlet.try_write(slices),
+        }
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(tcp) => tcp.as_ref().poll_write_ready(cx),
+            Self::Body(outlet) if outlet.has_room() => Poll::Ready(Ok(())),
+            // The socket's own waker is told when there is room.
+            Self::Body(_) => Poll::Pending,
+        }
+    }
+}
+
+/// One open connection.
 pub struct Socket {
-    writer: OwnedWriteHalf,
+    writer: Writer,
     endpoint: Arc<Endpoint>,
     ticker: Ticker,
     waker: AtomicWaker,
@@ -88,9 +118,9 @@ pub enum Wake {
 }
 
 impl Socket {
-    /// A socket that has just been upgraded.
+    /// A connection that has just begun.
     #[must_use]
-    pub fn new(writer: OwnedWriteHalf, endpoint: Arc<Endpoint>, ticker: Ticker) -> Self {
+    pub fn new(writer: Writer, endpoint: Arc<Endpoint>, ticker: Ticker) -> Self {
         Self {
             writer,
             endpoint,
@@ -114,6 +144,40 @@ impl Socket {
     #[must_use]
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// What it has in place of a TCP socket, where it is no WebSocket.
+    #[must_use]
+    pub fn outlet(&self) -> Option<&Outlet> {
+        match &self.writer {
+            Writer::Tcp(_) => None,
+            Writer::Body(outlet) => Some(outlet),
+        }
+    }
+
+    /// How it is reached, as the application is told.
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        self.outlet().map_or("websocket", |outlet| outlet.transport.name())
+    }
+
+    /// Takes what a client without a WebSocket has to say.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTaken`] when it says too much, or is over.
+    pub fn hear(&self, message: Vec<u8>, now_ms: u64) -> Result<(), NotTaken> {
+        let outlet = self.outlet().filter(|_| !self.is_closing()).ok_or(NotTaken::Over)?;
+        outlet.inbox.push(message, now_ms)?;
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// The network has taken everything that a body held.
+    pub fn has_room(&self) {
+        if self.flags.load(Ordering::Acquire) & BLOCKED != 0 {
+            self.waker.wake();
+        }
     }
 
     /// Says who is to be woken when a flag is raised. Once for each poll of the connection's task, before it looks at them.
@@ -236,7 +300,7 @@ impl Socket {
             return Poll::Ready(Wake::Finished);
         }
         if flags & BLOCKED != 0 {
-            return match ready!(self.writer.as_ref().poll_write_ready(cx)) {
+            return match ready!(self.writer.poll_ready(cx)) {
                 Ok(()) => {
                     self.flags.fetch_and(!BLOCKED, Ordering::AcqRel);
                     Poll::Ready(Wake::Writable)
@@ -268,8 +332,10 @@ impl Socket {
 
     /// Tells the peer that nothing more will come, and goes on reading.
     pub fn shut_down_writing(&self) {
-        // An error means that the connection is gone, which the next read says better.
-        let _ = SockRef::from(self.writer.as_ref()).shutdown(Shutdown::Write);
+        if let Writer::Tcp(tcp) = &self.writer {
+            // An error means that the connection is gone, which the next read says better.
+            let _ = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write);
+        }
     }
 
     /// Ends the connection without another byte.
@@ -324,12 +390,7 @@ impl Sink for Socket {
     fn write(&self, slices: &[IoSlice<'_>]) -> Written {
         let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
         loop {
-            let written = match slices {
-                // The kernel has a shorter way for one.
-                [slice] => self.writer.try_write(slice),
-                slices => self.writer.try_write_vectored(slices),
-            };
-            return match written {
+            return match self.writer.try_write(slices) {
                 Ok(0) => Written::Gone,
                 Ok(taken) => {
                     if taken < wanted {

@@ -167,6 +167,8 @@ impl Speaker {
 
     fn close_frame_left(&mut self) {
         self.finished = true;
+        // Whoever hears a one-way answer has nothing to close with.
+        self.peer_closed |= self.socket.outlet().is_some();
         // Now, and not when the peer answers: one that does not would be seen as there for as long.
         self.leave();
         if self.unreadable {

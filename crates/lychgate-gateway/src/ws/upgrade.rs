@@ -25,6 +25,7 @@ use lychgate_service::login_throttle::AddressKey;
 use lychgate_service::policy::Parameters;
 use lychgate_service::target::BadParameter;
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 
 use crate::accept::Peer;
 use crate::error::HttpError;
@@ -38,7 +39,7 @@ use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::gate::Gate;
 use crate::ws::profile::RefuseBy;
-use crate::ws::socket::Socket;
+use crate::ws::socket::{Socket, Writer};
 use crate::ws::speaker::Speaker;
 use crate::ws::table::Entry;
 
@@ -81,20 +82,50 @@ async fn answer(
     let Route { gate, endpoint } = route;
     let settings = &endpoint.settings;
     let accept_key = check_request(parts)?;
+    may_begin(route, parts, client)?;
+    let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(not_a_websocket)?;
+    let outcome = decide(route, parts, path, client).await?;
+    let spoken = credential::subprotocol(&parts.headers, &settings.subprotocols, &settings.credentials);
+    let response = switching_protocols(&accept_key, spoken);
+    let encoding = encoding_of(spoken, parts);
+    gate.tracker.spawn(live(route.clone(), peer, upgrade, (outcome, encoding)));
+    Ok(response)
+}
+
+/// What is looked at before anything of a request is read, whichever way it wants to connect.
+///
+/// # Errors
+///
+/// The refusal: the server stops, the page may not, or the address comes too often.
+pub(super) fn may_begin(route: &Route, parts: &Parts, client: IpAddr) -> Result<(), HttpError> {
+    let Route { gate, endpoint } = route;
     if gate.stopping.is_cancelled() {
         return Err(HttpError::unavailable("restart", "The server is stopping. Connect again in a moment.")
             .retry_after(Duration::from_secs(1)));
     }
-    if !settings.origins.allow_upgrade(&parts.headers) {
+    if !endpoint.settings.origins.allow_upgrade(&parts.headers) {
         return Err(wrong_origin(gate));
     }
     gate.connect_rate.take(AddressKey::from(client), gate.ticker.now_ms()).map_err(|wait| {
         gate.metrics.accept_refused("connect_rate_per_address");
         HttpError::unavailable("connect_rate", "Too many new connections from this address. Connect again later.")
             .retry_after(Duration::from_millis(wait.millis))
-    })?;
-    let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(not_a_websocket)?;
+    })
+}
 
+/// Who it is and where they may go, by what the request holds.
+///
+/// # Errors
+///
+/// The refusal, where the endpoint's profile gives it as the answer to the request.
+pub(super) async fn decide(
+    route: &Route,
+    parts: &Parts,
+    path: Option<&RawPathParams>,
+    client: IpAddr,
+) -> Result<Outcome, HttpError> {
+    let Route { gate, endpoint } = route;
+    let settings = &endpoint.settings;
     let found = credential::find(parts, &settings.credentials);
     // A page of somebody else's could make a browser send the cookie; it cannot make it send a listed origin.
     if matches!(&found, Ok(Some(found)) if found.kind == "cookie") && !parts.headers.contains_key(header::ORIGIN) {
@@ -105,14 +136,10 @@ async fn answer(
     if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, settings.profile.refuse_by) {
         return Err(settings.profile.http_error(*event));
     }
-    let spoken = credential::subprotocol(&parts.headers, &settings.subprotocols, &settings.credentials);
-    let response = switching_protocols(&accept_key, spoken);
-    let encoding = encoding_of(spoken, parts);
-    gate.tracker.spawn(live(route.clone(), peer, upgrade, (outcome, encoding)));
-    Ok(response)
+    Ok(outcome)
 }
 
-fn wrong_origin(gate: &Gate) -> HttpError {
+pub(super) fn wrong_origin(gate: &Gate) -> HttpError {
     gate.metrics.accept_refused("origin");
     HttpError::new(StatusCode::FORBIDDEN, "origin", "Pages of this origin may not connect here.")
 }
@@ -148,7 +175,7 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, (outcome, encoding):
         tracing::error!("an upgraded connection is no TCP socket");
         return;
     };
-    let mut connection = open(&route, parts.io.into_inner(), outcome, encoding);
+    let mut connection = over_tcp(&route, parts.io.into_inner(), outcome, encoding);
     connection.begin(&parts.read_buf);
     // Even an empty part of it keeps the whole buffer alive that the request was read into.
     drop(parts.read_buf);
@@ -158,10 +185,21 @@ async fn live(route: Route, peer: Peer, upgrade: OnUpgrade, (outcome, encoding):
     drop(peer);
 }
 
-/// Opens the session, enters the channel or queues the refusal.
-fn open(route: &Route, tcp: TcpStream, outcome: Outcome, encoding: Encoding) -> Connection {
-    let Route { gate, endpoint } = route;
+/// Not a part of the task, which would hold both halves for as long as it lives.
+fn over_tcp(route: &Route, tcp: TcpStream, outcome: Outcome, encoding: Encoding) -> Connection {
     let (reader, writer) = tcp.into_split();
+    open(route, Some(reader), Writer::Tcp(writer), outcome, encoding)
+}
+
+/// Opens the session, enters the channel or queues the refusal.
+pub(super) fn open(
+    route: &Route,
+    reader: Option<OwnedReadHalf>,
+    writer: Writer,
+    outcome: Outcome,
+    encoding: Encoding,
+) -> Connection {
+    let Route { gate, endpoint } = route;
     let socket = Arc::new(Socket::new(writer, Arc::clone(endpoint), gate.ticker));
     let session = gate.drain.open(outbox_limits(gate, endpoint), Arc::clone(&socket) as _);
     let entry = Entry { socket, session };
@@ -210,11 +248,13 @@ fn session_deadline(gate: &Gate, endpoint: &Endpoint) -> Ticks {
 
 /// How a client of channels wants to be spoken to: by its subprotocol, else by its query.
 fn encoding_of(spoken: Option<&str>, parts: &Parts) -> Encoding {
-    let by_query = || {
-        let query = parts.uri.query().unwrap_or("").as_bytes();
-        form_urlencoded::parse(query).find_map(|(name, value)| Encoding::from_query(&name, &value))
-    };
-    spoken.and_then(Encoding::from_subprotocol).or_else(by_query).unwrap_or_default()
+    spoken.and_then(Encoding::from_subprotocol).or_else(|| encoding_in_query(parts)).unwrap_or_default()
+}
+
+/// How a client of channels wants to be spoken to, where its query says so.
+pub(super) fn encoding_in_query(parts: &Parts) -> Option<Encoding> {
+    let query = parts.uri.query().unwrap_or("").as_bytes();
+    form_urlencoded::parse(query).find_map(|(name, value)| Encoding::from_query(&name, &value))
 }
 
 /// An echo endpoint queues whole messages, so its queue must hold two of the largest.

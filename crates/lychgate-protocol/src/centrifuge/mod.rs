@@ -10,13 +10,14 @@
 //!
 //! **Absent on purpose:** the order of a session (connect first, one pong per ping), rights, and time.
 //! They belong to whoever holds the connection. Nor is there anything of map and shared-poll subscriptions, of channel
-//! ids in place of names, or of the transports other than WebSocket.
+//! ids in place of names, or of the one-way transports, whose clients never speak.
 
 pub mod code;
 mod command;
 mod commands;
 mod data;
 pub mod delta;
+mod emulation;
 mod encoding;
 mod json;
 mod malformed;
@@ -27,6 +28,7 @@ mod writer;
 pub use command::{Command, Connect, History, Method, Publish, Refresh, Rpc, StreamPosition, SubRefresh, Subscribe};
 pub use commands::Commands;
 pub use data::{BadData, Data, DataKind};
+pub use emulation::EmulationRequest;
 pub use encoding::Encoding;
 pub use malformed::Malformed;
 pub use reply::{

@@ -117,11 +117,12 @@ impl ChannelAccess {
             if member.principal.is_anonymous() && !namespace.anonymous {
                 return Err(Denied::Forbidden.into());
             }
-            let permit = namespace.policy.permit_to(name, member.principal.clone(), parameters, &member.grants).await?;
+            let permit =
+                namespace.policy.permit_to(name, member.principal.clone(), &parameters, &member.grants).await?;
             return Ok(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: false });
         };
         let vouch = self.read(&token, &name, member)?;
-        let permit = namespace.policy.vouched(&vouch, member.principal.clone(), parameters)?;
+        let permit = namespace.policy.vouched(&vouch, member.principal.clone())?;
         let info = vouch.info().map(Into::into);
         Ok(Entrance { permit, namespace, info, ends_at: vouch.expires_at(), is_vouched: true })
     }
@@ -149,9 +150,9 @@ impl ChannelAccess {
         if entrance.is_vouched {
             return Ok(entrance.permit.clone());
         }
-        let permit = &entrance.permit;
-        let (channel, parameters) = (permit.channel().clone(), permit.parameters().into());
-        entrance.namespace.policy.permit_to(channel, permit.principal().clone(), parameters, grants).await
+        let (channel, principal) = (entrance.permit.channel().clone(), entrance.permit.principal().clone());
+        let parameters = entrance.namespace.pattern.read(&channel).ok_or(Denied::NotFound)?;
+        entrance.namespace.policy.permit_to(channel, principal, &parameters, grants).await
     }
 
     /// The right to do in `channel` what `who` may, for somebody who may be subscribed by `entrance`.

@@ -120,15 +120,16 @@ impl Callback {
         Self(application)
     }
 
-    /// Asks what is to become of a wish of `member`, who speaks in `encoding` (`json` or `protobuf`).
+    /// Asks what is to become of a wish of `member`, who came by `transport` (`websocket`, `sse` or `http_stream`) and
+    /// speaks in `encoding` (`json` or `protobuf`).
     ///
     /// # Cancel safety
     ///
     /// A dropped call may have reached the application.
-    pub async fn ask(&self, member: &Member, encoding: &str, wish: Wish<'_>) -> Answered {
+    pub async fn ask(&self, member: &Member, transport: &str, encoding: &str, wish: Wish<'_>) -> Answered {
         let mut body = json!({
             "client": member.client,
-            "transport": "websocket",
+            "transport": transport,
             "protocol": encoding,
             "encoding": "json",
             "user": member.author(None).user,

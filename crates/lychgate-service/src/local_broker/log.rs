@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,6 +15,10 @@ use crate::ports::broker::{
 
 /// What each publication costs beside its bytes.
 const OVERHEAD_BYTES: usize = 96;
+
+/// How long a channel in which nothing was ever published is remembered once nobody uses it. It costs nothing to name one,
+/// and whoever comes back later is told that it began anew.
+const UNUSED_FOR: Duration = Duration::from_secs(60);
 
 /// The log of one channel.
 pub(super) struct Log {
@@ -128,7 +133,21 @@ impl Log {
 
     /// Whether nothing is kept, and nobody has to know any more where the channel stood.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.kept.is_empty() && now.duration_since(self.touched) >= self.retention.position_time_to_live
+        let remembered_for = match self.reached {
+            0 => self.retention.position_time_to_live.min(UNUSED_FOR),
+            _ => self.retention.position_time_to_live,
+        };
+        self.kept.is_empty() && now.duration_since(self.touched) >= remembered_for
+    }
+
+    /// When it was last used.
+    pub(super) const fn touched(&self) -> Instant {
+        self.touched
+    }
+
+    /// Whether what it keeps is stored as well.
+    pub(super) const fn is_durable(&self) -> bool {
+        self.retention.is_durable
     }
 
     /// Notes that somebody was told where the channel stands.

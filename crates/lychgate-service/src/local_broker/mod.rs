@@ -10,6 +10,7 @@
 
 mod log;
 mod places;
+mod sharing;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -58,9 +59,10 @@ pub struct LocalBroker {
 pub struct Keeping {
     /// What each channel keeps.
     pub rules: Arc<dyn Retains>,
-    /// Bytes in all channels together. A channel that wants to keep more drops its own oldest.
+    /// Bytes in all channels together. When that becomes tight, the channels that keep most drop their oldest.
     pub bytes_max: usize,
-    /// Channels whose place is remembered. Publications to further ones that would keep something are refused.
+    /// Channels whose place is remembered. Further ones take the place of those that nobody is in; without any such,
+    /// publications that would be kept are refused.
     pub channels_max: usize,
 }
 
@@ -155,6 +157,7 @@ impl LocalBroker {
                 !is_over
             });
         }
+        self.level();
     }
 
     fn stripe(&self, channel: &ChannelName) -> &Mutex<HashMap<ChannelName, Count>> {
@@ -174,7 +177,10 @@ impl LocalBroker {
             let Some(retention) = keeping.rules.retention(channel) else { return Ok(None) };
             if self.channels_kept.fetch_add(1, Ordering::Relaxed) >= keeping.channels_max {
                 self.channels_kept.fetch_sub(1, Ordering::Relaxed);
-                return Err(BrokerError::Unavailable);
+                // One goes and one comes, so the number stays.
+                if !self.make_place(counts) {
+                    return Err(BrokerError::Unavailable);
+                }
             }
             counts.insert(channel.clone(), Count::Logged(Box::new(Log::new(retention, now))));
         }
@@ -335,9 +341,13 @@ impl Broker for LocalBroker {
 
     fn vacated(&self, channel: &ChannelName) {
         let mut counts = self.stripe(channel).lock();
-        // Asked again under the lock: somebody may have subscribed and published since.
-        if matches!(counts.get(channel), Some(Count::Bare(_))) && self.registrar.members(channel) == 0 {
-            counts.remove(channel);
+        match counts.get_mut(channel) {
+            // Asked again under the lock: somebody may have subscribed and published since.
+            Some(Count::Bare(_)) if self.registrar.members(channel) == 0 => {
+                counts.remove(channel);
+            }
+            Some(Count::Logged(log)) => log.touch(Instant::now()),
+            _ => {}
         }
     }
 }

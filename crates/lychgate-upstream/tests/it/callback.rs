@@ -122,7 +122,7 @@ async fn nobody_there_and_nobody_who_answers_in_time_is_unavailable() {
     let mut settings = call_settings(peer.url());
     settings.limits.timeout = Duration::from_millis(50);
     for beginning in [Vec::new(), [head(JSON, "Transfer-Encoding: chunked"), chunk(b"{")].concat()] {
-        let settings = CallSettings { secret: SECRET.into(), headers: Vec::new(), url: peer.url(), ..settings };
+        let settings = CallSettings { limits: settings.limits, ..call_settings(peer.url()) };
         let (heard, mut exchange) = called(settings, &peer, &beginning, &json!({})).await;
         assert_eq!(heard, Err(CallFault::Unavailable));
         within(exchange.gone()).await;

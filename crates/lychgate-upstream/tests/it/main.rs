@@ -4,6 +4,7 @@
 
 mod callback;
 mod callback_breaker;
+mod callback_retry;
 mod models;
 mod models_faults;
 mod models_splits;

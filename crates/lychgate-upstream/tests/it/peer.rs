@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_service::ports::clock::{Clock, SystemClock, UnixMicros};
-use lychgate_upstream::callback::{BreakerLimits, CallLimits, CallSettings, SignedApplication};
+use lychgate_upstream::callback::{BreakerLimits, CallLimits, CallSettings, RetryRules, SignedApplication};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -117,6 +117,11 @@ impl Exchange {
         self.send(head + body).await;
     }
 
+    /// Ends the connection without a word more; what was said before still arrives.
+    pub(crate) async fn hang_up(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Waits until the other side has closed the connection.
     pub(crate) async fn gone(&mut self) {
         while !matches!(self.stream.read(&mut [0; 64]).await, Ok(0) | Err(_)) {}
@@ -150,6 +155,7 @@ pub(crate) fn call_settings(url: String) -> CallSettings {
         headers: Vec::new(),
         limits: CallLimits { timeout: Duration::from_secs(15), ..CallLimits::default() },
         breaker: BreakerLimits::default(),
+        retries: RetryRules::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `endpoints`: what a configuration serves, who may enter, and how each refusal looks.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -52,6 +53,8 @@ impl Endpoints {
 struct Shown {
     name: String,
     url: String,
+    /// How each other way in is called, and its address.
+    fallbacks: Vec<(&'static str, String)>,
     kind: &'static str,
     channel: Option<String>,
     /// The namespaces of the channels that clients name themselves, each in a sentence.
@@ -94,6 +97,10 @@ fn show(config: &Config, name: &str, endpoint: &Endpoint) -> Shown {
     Shown {
         name: name.to_owned(),
         url: format!("ws://{}{}", config.server.listen, settings.path),
+        fallbacks: settings
+            .fallbacks()
+            .map(|(transport, path)| (transport.name(), format!("http://{}{path}", config.server.listen)))
+            .collect(),
         kind: match settings.kind {
             EndpointKind::Broadcast => "broadcast",
             EndpointKind::Channels => "channels",
@@ -232,6 +239,7 @@ impl Shown {
         json!({
             "name": self.name,
             "url": self.url,
+            "fallbacks": self.fallbacks.iter().map(|(name, url)| (*name, url)).collect::<BTreeMap<_, _>>(),
             "kind": self.kind,
             "channel": self.channel,
             "namespaces": self.namespaces,
@@ -249,6 +257,9 @@ impl Shown {
             Some(channel) => writeln!(out, "  {} in the channel {channel}", self.kind),
             None => writeln!(out, "  {}, by the Centrifuge client protocol", self.kind),
         };
+        for (name, url) in &self.fallbacks {
+            let _ = writeln!(out, "  {name}, where WebSockets are blocked: {url}");
+        }
         for namespace in &self.namespaces {
             let _ = writeln!(out, "    {namespace}");
         }

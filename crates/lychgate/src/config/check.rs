@@ -233,6 +233,18 @@ fn served<'a>(raw: &'a Raw, sources: &Sources) -> Vec<Served<'a>> {
         let (key, path) = (format!("endpoint.{name}.path"), endpoint.settings.path.route());
         all.push(Served { key, path, method: None, place });
     }
+    // Behind the paths of all endpoints: a clash is told where the rarer key is.
+    let mut has_fallback = false;
+    for (name, endpoint) in &raw.endpoints {
+        for (transport, path) in endpoint.settings.fallbacks() {
+            let key = format!("endpoint.{name}.{}", transport.name());
+            all.push(Served { key, path, method: None, place: place_of(&raw.places, name, transport.name()) });
+            has_fallback = true;
+        }
+    }
+    if has_fallback {
+        all.push(one("server.emulation", &raw.server.emulation, None));
+    }
     all
 }
 

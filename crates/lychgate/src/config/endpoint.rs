@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lychgate_gateway::settings::{CredentialSource, WhenFull};
+use lychgate_gateway::ws::fallback::Transport;
 use lychgate_service::target::{Target, TargetFault};
 
 use super::codec::{self, CodecSettings, RuleSettings};
@@ -12,7 +13,7 @@ use super::entrance::{IdentitySettings, PolicySettings};
 use super::fault::Place;
 use super::profile::BUILT_IN;
 use super::section::{Reader, Section, section};
-use super::settings::{MESSAGE_BYTES_CEILING, WAIT, check_name, check_origin};
+use super::settings::{MESSAGE_BYTES_CEILING, WAIT, check_name, check_origin, check_path};
 use super::shape::{Choice, Count, List, Optional, Report, Shape, Size, Text, Words, cite, quote};
 use super::stream::StreamSettings;
 use super::tree::{Node, Value};
@@ -67,6 +68,11 @@ section! {
         keep: Option<u32> = Optional(Count::of(1, 100_000_000)), None;
         /// The NAME of the `[source.NAME]` of the application that answers calls (`rpc`) of clients, with `kind = "channels"`.
         on_rpc: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
+        /// With `kind = "channels"`: a path for clients whose network lets no WebSocket through, by server-sent events,
+        /// customarily `/connection/sse`. What they say themselves goes to `server.emulation`.
+        sse: Option<String> = Optional(Text { what: "a path", check: check_path }), None;
+        /// The same by an answer to a `POST` that goes on and on, customarily `/connection/http_stream`.
+        http_stream: Option<String> = Optional(Text { what: "a path", check: check_path }), None;
         /// The NAME of the `[source.NAME]` that frames with `act = "forward"` go to.
         forward: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }
@@ -87,6 +93,14 @@ pub struct Endpoint {
     pub codec: CodecSettings,
     /// Its `codec.in.TYPE` tables.
     pub rules: BTreeMap<String, RuleSettings>,
+}
+
+impl EndpointSettings {
+    /// The ways in beside the WebSocket: how each is called as a key, and its path.
+    pub(crate) fn fallbacks(&self) -> impl Iterator<Item = (Transport, &str)> {
+        let ways = [(Transport::Sse, &self.sse), (Transport::HttpStream, &self.http_stream)];
+        ways.into_iter().filter_map(|(transport, path)| Some((transport, path.as_deref()?)))
+    }
 }
 
 impl Endpoint {

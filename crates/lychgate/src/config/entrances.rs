@@ -20,6 +20,7 @@ pub(super) fn all(raw: &Raw, sources: &Sources, faults: &mut Faults, notices: &m
         subprotocols_are_answered(endpoint, &mut report);
         tickets_are_given(endpoint, &mut report);
         what_is_named_exists(endpoint, &mut report);
+        fallbacks_are_of_channels(endpoint, &mut report);
         notices.extend(without_effect(raw, name, endpoint));
     }
 }
@@ -132,6 +133,18 @@ fn tickets_are_given(endpoint: &Endpoint, report: &mut Report<'_>) {
     if takes && !report.raw.ticket.enabled {
         let wrong = "it takes tickets, and this server gives none";
         report.add("credentials", wrong, "Write enabled = true under [ticket], or remove the place");
+    }
+}
+
+fn fallbacks_are_of_channels(endpoint: &Endpoint, report: &mut Report<'_>) {
+    for (transport, _) in endpoint.settings.fallbacks() {
+        if endpoint.settings.kind != EndpointKind::Channels {
+            let wrong = "clients of this kind of endpoint come by WebSocket alone";
+            report.add(transport.name(), wrong, "Remove it, or write kind = \"channels\"");
+        } else if !endpoint.settings.path.slots().is_empty() {
+            let wrong = format!("the path {} takes parameters, which nobody could give here", endpoint.settings.path);
+            report.add(transport.name(), wrong, "Remove it, or give the endpoint a path without parameters");
+        }
     }
 }
 

@@ -12,8 +12,9 @@ use super::Raw;
 use super::credentials::{judge, read_file};
 use super::fault::{Faults, Place};
 use super::section::section;
-use super::shape::{Count, FilePath, Hidden, MIB, Optional, Size, Time, VariableName};
+use super::shape::{Count, FilePath, Flag, Hidden, List, MIB, Optional, Report, Shape, Size, Time, VariableName};
 use super::source::Sources;
+use super::tree::Node;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -43,6 +44,15 @@ section! {
         bearer_file: Option<PathBuf> = Optional(FilePath), None;
         /// How long an answer may take: of a query, of a call. A question without an answer in time is a no.
         timeout: Duration = Time { least: Duration::from_millis(50), most: seconds(60) }, seconds(2);
+        /// How often a call to the application that was not answered is made again, within `timeout`. Each try has the same
+        /// `webhook-id`. A call that met nobody is always worth another try; a question is, too, where the connection broke
+        /// before its answer, or the answer was one of `retry_statuses`.
+        retries: u32 = Count::of(0, 3), 0;
+        /// Statuses by which the application says that it cannot answer now: 408, 425, 429, 500 to 599.
+        retry_statuses: Vec<u16> = List(Status), vec![502, 503, 504];
+        /// Whether calls that do something (publications and calls of clients, forwarded frames) are made again wherever
+        /// questions are. The application has to know a `webhook-id` that it has seen.
+        retry_acts: bool = Flag, false;
         /// How long an answer about rights is remembered. Zero asks each time.
         cache: Duration = Time { least: Duration::ZERO, most: seconds(3_600) }, Duration::ZERO;
         /// Connections to a database.
@@ -65,6 +75,32 @@ section! {
         url_env: Option<String> = Optional(VariableName), None;
         /// A file that holds the address.
         url_file: Option<PathBuf> = Optional(FilePath), None;
+    }
+}
+
+/// A status that may mean that the same call succeeds later.
+struct Status;
+
+impl Shape for Status {
+    type Value = u16;
+
+    fn read(&self, node: &Node, report: &mut Report<'_>) -> Option<u16> {
+        let status = Count::<u16>::of(100, 599).read(node, report)?;
+        let may_pass = matches!(status, 408 | 425 | 429 | 500..);
+        let remedy = "Write 408, 425, 429, or one from 500 to 599";
+        if may_pass {
+            Some(status)
+        } else {
+            report.wrong(node, format!("{status} is the application's answer"), remedy)
+        }
+    }
+
+    fn show(&self, value: &u16) -> Option<String> {
+        Some(value.to_string())
+    }
+
+    fn describe(&self) -> String {
+        "408, 425, 429, or one from 500 to 599".to_owned()
     }
 }
 

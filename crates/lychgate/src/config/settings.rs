@@ -43,6 +43,9 @@ section! {
         /// Origins that browsers may call from, each exactly as a browser sends it.
         /// They are allowed by CORS, and when the list is not empty a browser's upgrade must carry one of them.
         origins: Vec<String> = List(Text { what: "an origin", check: check_origin }), Vec::new();
+        /// The path where clients of `endpoint.NAME.sse` and `endpoint.NAME.http_stream` say what they have to say.
+        /// It is served if there is one of those.
+        emulation: String = Text { what: "a path", check: check_path }, "/emulation".to_owned();
         /// Worker threads; 0 is one per core.
         workers: usize = Count::of(0, 1024), 0;
         /// After the signal to stop: how long `/health/ready` says no before the first socket is closed, so that a load balancer looks elsewhere.
@@ -196,9 +199,11 @@ section! {
         channels_per_connection: usize = Count::of(1, 100_000), 128;
         /// Publications in one answer to a client: of a history, or of what it has missed.
         publications_per_answer: usize = Count::of(1, 10_000), 300;
-        /// Bytes that all channels of namespaces keep together; a channel that wants to keep more drops its own oldest.
+        /// Bytes that all channels of namespaces keep together. When seven eighths are taken, those that keep most drop their
+        /// oldest until a quarter is free.
         history_bytes_max: usize = Size { least: MIB, most: 1_024 * 1_024 * MIB }, 256 * MIB;
-        /// Channels of namespaces whose place is remembered; a publication to another one that would be kept is refused.
+        /// Channels of namespaces whose place is remembered. Another one takes the place of one that nobody is in, which begins
+        /// anew; if somebody is in all of them, a publication that would be kept is refused.
         history_channels_max: usize = Count::of(1, 100_000_000), 100_000;
         /// How long a socket with bytes waiting may take none before it is closed as too slow.
         no_progress_timeout: Duration = WAIT, seconds(5);

@@ -10,6 +10,7 @@ use lychgate_gateway::settings::{
     TestTokenRoute, TicketRoute,
 };
 use lychgate_gateway::ws::channels::subprotocols;
+use lychgate_gateway::ws::fallback::FallbackSettings;
 use lychgate_gateway::ws::profile::{Event, Profile, RefuseBy};
 use lychgate_hub::Registrar;
 use lychgate_protocol::ws::CloseCode;
@@ -85,6 +86,7 @@ pub(super) fn settings(
         fixed,
         messages,
         endpoints,
+        emulation: config.server.emulation.clone(),
         limits: edge::Limits {
             connections_max: limits.connections_max,
             connections_per_address_max: limits.connections_per_address,
@@ -229,7 +231,18 @@ fn endpoint_settings(
         behaviour,
         message_bytes_max: config.message_bytes_max(endpoint),
         message_rate: Rate::new(per_second, 1_000, burst),
+        fallback: fallback(config, endpoint).map(Arc::new),
     }
+}
+
+/// The ways in beside the WebSocket.
+fn fallback(config: &Config, endpoint: &Endpoint) -> Option<FallbackSettings> {
+    let routes: Vec<_> = endpoint.settings.fallbacks().map(|(transport, path)| (transport, path.to_owned())).collect();
+    let (per_second, burst) = config.message_rate(endpoint);
+    let channels = u32::try_from(config.limits.channels_per_connection).unwrap_or(u32::MAX);
+    // A request holds a command, and commands are counted. This is for a client that goes on although it was told.
+    let request_rate = Rate::new(per_second.saturating_mul(2), 1_000, burst.saturating_add(channels).saturating_mul(2));
+    (!routes.is_empty()).then_some(FallbackSettings { routes, request_rate })
 }
 
 /// A profile in the words of the gateway.

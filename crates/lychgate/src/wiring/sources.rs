@@ -7,7 +7,7 @@ use lychgate_service::ports::clock::SystemClock;
 use lychgate_service::ports::rights::Rights;
 use lychgate_service::ports::text_source::TextSource;
 use lychgate_store::application;
-use lychgate_upstream::callback::{BreakerLimits, CallLimits, CallSettings, SignedApplication};
+use lychgate_upstream::callback::{BreakerLimits, CallLimits, CallSettings, RetryRules, SignedApplication};
 use lychgate_upstream::models::{self, ModelSource, SourceLimits};
 use lychgate_upstream::remembered::{MemoryLimits, Remembered};
 use lychgate_upstream::rights::ApplicationRights;
@@ -116,6 +116,11 @@ fn signed(name: &str, source: &Source) -> Result<Arc<dyn Application>, String> {
         headers: Vec::new(),
         limits: CallLimits { timeout: source.settings.timeout, ..CallLimits::default() },
         breaker: BreakerLimits::default(),
+        retries: RetryRules {
+            retries_max: source.settings.retries,
+            statuses: source.settings.retry_statuses.as_slice().into(),
+            acts: source.settings.retry_acts,
+        },
     };
     let application = SignedApplication::new(&settings, Arc::new(SystemClock));
     Ok(Arc::new(application.map_err(|fault| format!("source.{name}: {fault}"))?))

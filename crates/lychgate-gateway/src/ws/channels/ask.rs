@@ -60,7 +60,7 @@ impl Client {
         // What was answered before does not wait for the application.
         self.settle();
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return Err(bad_request()) };
-        match callback.ask(member, self.encoding.name(), wish).await {
+        match callback.ask(member, self.entry.socket.transport(), self.encoding.name(), wish).await {
             Answered::Result(result) => Ok(Ok(result)),
             Answered::Error { code, message, is_temporary } => Ok(Err(Refused { code, message, is_temporary })),
             Answered::Disconnect { code, reason } => Err(End::Said(CloseCode(code), reason.into())),

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
 use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::centrifuge::{Encoding, Push, Reply, Writer};
 use lychgate_protocol::channel::ChannelName;
-use lychgate_service::channels::{Entrance, Member};
+use lychgate_service::channels::Member;
 use lychgate_service::limits::Bucket;
 use lychgate_service::policy::Permit;
 use lychgate_service::ports::broker::Happening;
-use lychgate_service::subscribe::Subscription;
 
 use super::ChannelsSettings;
 use super::clients::Line;
 use super::framing::frame;
+use super::holdings::{Held, Holdings};
 use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticks};
 use crate::ws::admit::Caller;
@@ -31,7 +30,7 @@ pub(in crate::ws) struct Client {
     /// How it is told something from outside, once it has connected.
     pub(super) line: Option<Arc<Line>>,
     /// The channels that it holds.
-    pub(super) held: HashMap<ChannelName, Held>,
+    pub(super) held: Holdings,
     /// Pings that were sent and not answered yet.
     pub(super) pongs_due: u32,
     pub(super) commands: Bucket,
@@ -75,17 +74,6 @@ pub(super) struct Connected {
     pub(super) permit: Permit,
 }
 
-/// One channel that a client holds.
-pub(super) struct Held {
-    pub(super) entrance: Entrance,
-    /// Taken out when it is left.
-    pub(super) subscription: Option<Subscription>,
-    /// Whether the server made it.
-    pub(super) by_server: bool,
-    /// When its right has to be looked at next.
-    pub(super) asks_at: Ticks,
-}
-
 impl Client {
     /// A client that has said nothing. Either its request has shown who it is, or it has still to.
     pub(in crate::ws) fn new(
@@ -101,7 +89,7 @@ impl Client {
             encoding,
             stage: Stage::New { caller, known },
             line: None,
-            held: HashMap::new(),
+            held: Holdings::default(),
             pongs_due: 0,
             commands: Bucket::default(),
             asks_at: NEVER,
@@ -193,16 +181,16 @@ impl Client {
     /// Leaves a channel; whether it was held.
     pub(super) fn leave(&mut self, channel: &ChannelName) -> bool {
         let Some(held) = self.held.remove(channel) else { return false };
-        self.left(channel, held);
+        self.left(held);
         true
     }
 
-    fn left(&self, channel: &ChannelName, mut held: Held) {
+    fn left(&self, mut held: Held) {
         if let Some(subscription) = held.subscription.take() {
             self.gate.subscriptions.leave(subscription);
         }
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return };
-        let settings = self.settings();
+        let (settings, channel) = (self.settings(), held.channel());
         if held.entrance.namespace.presence.is_some() {
             settings.roster.leave(channel, &member.client);
         }
@@ -214,8 +202,8 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        for (channel, held) in std::mem::take(&mut self.held) {
-            self.left(&channel, held);
+        for held in self.held.take() {
+            self.left(held);
         }
         if let Some(line) = self.line.take() {
             self.settings().clients.leave(&line);

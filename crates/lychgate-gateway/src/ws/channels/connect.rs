@@ -112,16 +112,21 @@ impl Client {
         let ping = u32::try_from(self.gate.limits.ping_interval.as_secs()).unwrap_or(u32::MAX);
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return };
         let client: Box<str> = member.client.clone();
+        // Only who hears a one-way answer has to say which one it means.
+        let session = self.entry.socket.outlet().map(|outlet| outlet.key.expose()).unwrap_or_default();
+        let gate = Arc::clone(&self.gate);
+        let node = if session.is_empty() { "" } else { &*gate.node };
+        let session = &*session;
         let entrance = inbox.and_then(|permit| self.inbox(permit));
         let Some(entrance) = entrance else {
-            return self.reply(id, &Reply::Connect(opened(&client, ping, ends_in)));
+            return self.reply(id, &Reply::Connect(ConnectResult { session, node, ..opened(&client, ping, ends_in) }));
         };
         let channel = entrance.permit.channel().clone();
         let wishes = connect.subs.get(&*channel).map_or_else(Wishes::of_server, Wishes::of_server_again);
         self.hold(entrance, &wishes, &mut |this: &mut Self, subscribed| {
             let subs = subscribed.map(|subscribed| [(&*channel, subscribed)]);
             let subs: &[_] = subs.as_ref().map_or(&[], |subs| subs);
-            this.reply(id, &Reply::Connect(ConnectResult { subs, ..opened(&client, ping, ends_in) }));
+            this.reply(id, &Reply::Connect(ConnectResult { subs, session, node, ..opened(&client, ping, ends_in) }));
         });
     }
 

@@ -13,6 +13,7 @@ mod client;
 mod clients;
 mod connect;
 mod framing;
+mod holdings;
 mod orders;
 mod posted;
 mod room;

@@ -48,9 +48,9 @@ impl Client {
         if is_over || self.holds(channel) || self.held.len() >= self.settings().channels_max {
             return;
         }
-        let Ok((namespace, parameters)) = self.settings().access.find(channel) else { return };
+        let Ok((namespace, _)) = self.settings().access.find(channel) else { return };
         let namespace = Arc::clone(namespace);
-        let Ok(permit) = namespace.policy.vouched(vouch, member.principal.clone(), parameters) else { return };
+        let Ok(permit) = namespace.policy.vouched(vouch, member.principal.clone()) else { return };
         let info = vouch.info().map(Into::into);
         let entrance = Entrance { permit, namespace, info, ends_at: vouch.expires_at(), is_vouched: true };
         let name = channel.clone();

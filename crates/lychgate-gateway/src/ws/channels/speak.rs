@@ -173,7 +173,7 @@ impl Client {
 
     /// Whether a channel is held.
     pub(super) fn holds(&self, channel: &str) -> bool {
-        self.held.contains_key(channel)
+        self.held.contains(channel)
     }
 }
 

@@ -10,13 +10,14 @@ use lychgate_protocol::ws::CloseCode;
 use lychgate_service::channels::{Asked, Entrance, Wish, said};
 use lychgate_service::policy::Denied;
 use lychgate_service::ports::broker::{Entry, Happening, KeptAuthor, Since};
-use lychgate_token::Token;
+use lychgate_token::{Token, UnixSeconds};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::client::{Client, Connected, Held, Stage};
+use super::client::{Client, Connected, Stage};
 use super::connect::ttl;
 use super::framing::{Differing, Form};
+use super::holdings::Held;
 use super::room::fitting;
 use super::say;
 use super::speak::publication;
@@ -196,9 +197,9 @@ impl Client {
             let class = Form { encoding, join_leave, deltas }.class();
             let permit = entrance.permit.clone();
             let subscription = self.gate.subscriptions.enter(permit, &self.entry.session, class).ok();
-            let asks_at = self.next_look(&entrance);
+            let asks_at = self.now().next_look(&entrance);
             let held = Held { entrance: entrance.clone(), subscription, by_server: wishes.by_server, asks_at };
-            self.held.insert(channel.clone(), held);
+            self.held.insert(held);
             has_entered = true;
         });
         if has_entered {
@@ -245,10 +246,10 @@ impl Client {
         let access = Arc::clone(&self.settings().access);
         match access.renew(member, &name, &Token::from(refresh.token.as_ref())) {
             Ok(ends_at) => {
-                if let Some(mut held) = self.held.remove(&name) {
+                let now = self.now();
+                if let Some(held) = self.held.get_mut(&name) {
                     held.entrance.ends_at = ends_at;
-                    held.asks_at = self.next_look(&held.entrance);
-                    self.held.insert(name, held);
+                    held.asks_at = now.next_look(&held.entrance);
                 }
                 let left = ends_at.map(|at| Duration::from_secs(at.saturating_sub(access.now_s())));
                 self.reply(id, &Reply::SubRefresh { expires: left.is_some(), ttl: left.map_or(0, ttl) });
@@ -284,7 +285,7 @@ impl Client {
         }
         let access = Arc::clone(&self.settings().access);
         let now_s = access.now_s();
-        let held: Vec<_> = self.held.iter().map(|(channel, held)| (channel.clone(), held.entrance.clone())).collect();
+        let held: Vec<_> = self.held.iter().map(|held| (held.channel().clone(), held.entrance.clone())).collect();
         for (channel, entrance) in held {
             if entrance.ends_at.is_some_and(|at| at <= now_s) {
                 self.take_away(&channel, UnsubscribeCode::EXPIRED)?;
@@ -311,11 +312,9 @@ impl Client {
         if self.asked_in_vain >= ASKED_IN_VAIN_MAX {
             return Err(End::Event(Event::Lookup, false));
         }
-        for channel in self.held.keys().cloned().collect::<Vec<_>>() {
-            if let Some(mut held) = self.held.remove(&channel) {
-                held.asks_at = self.next_look(&held.entrance);
-                self.held.insert(channel, held);
-            }
+        let now = self.now();
+        for held in self.held.iter_mut() {
+            held.asks_at = now.next_look(&held.entrance);
         }
         self.schedule();
         Ok(())
@@ -331,24 +330,37 @@ impl Client {
         Ok(())
     }
 
-    /// When a right to a channel has to be looked at next: when it ends, or has to be asked for again.
-    fn next_look(&self, entrance: &Entrance) -> Ticks {
-        let (now, now_s) = (self.gate.ticker.now(), self.settings().access.now_s());
-        let ends = entrance.ends_at.map(|at| {
-            let left = ticks(Duration::from_secs(at.saturating_sub(now_s)));
-            now.saturating_add(left).saturating_add(1)
-        });
-        let is_asked = !entrance.is_vouched && entrance.namespace.policy.is_asked();
-        let asks = entrance.namespace.ask_again_every.filter(|_| is_asked).map(|every| {
-            let whole = ticks(every).max(2);
-            now.saturating_add(whole / 2 + rand::random_range(0..whole / 2 + 1))
-        });
-        ends.into_iter().chain(asks).min().unwrap_or(NEVER)
+    /// The time, for those who look ahead.
+    fn now(&self) -> Now {
+        Now { ticks: self.gate.ticker.now(), seconds: self.settings().access.now_s() }
     }
 
     /// Has the sweep say when the next right has to be looked at.
     pub(super) fn schedule(&self) {
-        let channels = self.held.values().map(|held| held.asks_at).min().unwrap_or(NEVER);
+        let channels = self.held.iter().map(|held| held.asks_at).min().unwrap_or(NEVER);
         self.entry.socket.asks_again_at(channels.min(self.asks_at));
+    }
+}
+
+/// The time, as deadlines and as tokens count it.
+#[derive(Clone, Copy)]
+struct Now {
+    ticks: Ticks,
+    seconds: UnixSeconds,
+}
+
+impl Now {
+    /// When a right to a channel has to be looked at next: when it ends, or has to be asked for again.
+    fn next_look(self, entrance: &Entrance) -> Ticks {
+        let ends = entrance.ends_at.map(|at| {
+            let left = ticks(Duration::from_secs(at.saturating_sub(self.seconds)));
+            self.ticks.saturating_add(left).saturating_add(1)
+        });
+        let is_asked = !entrance.is_vouched && entrance.namespace.policy.is_asked();
+        let asks = entrance.namespace.ask_again_every.filter(|_| is_asked).map(|every| {
+            let whole = ticks(every).max(2);
+            self.ticks.saturating_add(whole / 2 + rand::random_range(0..whole / 2 + 1))
+        });
+        ends.into_iter().chain(asks).min().unwrap_or(NEVER)
     }
 }

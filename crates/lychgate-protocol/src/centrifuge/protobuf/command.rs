@@ -53,7 +53,7 @@ const fn rank(number: u32) -> u32 {
 }
 
 /// Hands each field to `read`. Those in `repeated` may occur more than once, all others are checked to occur once.
-fn each_field<'a>(
+pub(super) fn each_field<'a>(
     bytes: &'a [u8],
     repeated: &[u32],
     mut read: impl FnMut(u32, Value<'a>) -> Result<(), BadMessage>,

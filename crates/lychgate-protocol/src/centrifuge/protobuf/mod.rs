@@ -4,10 +4,12 @@
 //! each byte once on the way out.
 
 mod command;
+mod emulation;
 mod messages;
 mod read;
 mod reply;
 mod write;
 
+pub(super) use emulation::emulation;
 pub(super) use messages::Messages;
 pub(super) use reply::{push, reply};

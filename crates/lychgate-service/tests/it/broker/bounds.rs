@@ -56,9 +56,11 @@ async fn so_many_channels_are_remembered() {
     let world = World::new(retention(100), usize::MAX, 2);
     let (session, wire) = world.open();
     drop(world.registrar.subscribe(&session, &channel("kept:c"), NUMBERS).expect("an open session"));
-    for name in ["kept:a", "kept:b"] {
+    let (other, _) = world.open();
+    let mut held = ["kept:a", "kept:b"].map(|name| {
         world.publish(name, "1").expect("there is room");
-    }
+        Some(world.registrar.subscribe(&other, &channel(name), NUMBERS).expect("an open session"))
+    });
     assert_eq!(world.publish("kept:c", "1"), Err(BrokerError::Unavailable));
     world.flush();
     assert_eq!(wire.offsets(), [] as [u64; 0], "what is refused is delivered to nobody");
@@ -66,12 +68,54 @@ async fn so_many_channels_are_remembered() {
     assert!(matches!(world.page("kept:c"), Err(HistoryRefused::NotKept)));
     world.publish("kept:a", "1").expect("one that is remembered");
     world.publish("bare", "1").expect("one that keeps nothing");
-    advance(Duration::from_secs(700)).await;
-    world.broker.sweep(Instant::now());
-    assert_eq!(world.broker.figures(), KeepingFigures { bytes: 0, channels: 0 });
-    world.publish("kept:c", "1").expect("there is room again");
+    let epoch = |name: &str| world.page(name).expect("it keeps something").top.epoch;
+    let (a, b) = (epoch("kept:a"), epoch("kept:b"));
+    let _ = world.registrar.unsubscribe(held[1].take().expect("it is held"));
+    world.publish("kept:c", "1").expect("it takes the place of the one that nobody is in");
+    assert_eq!(world.broker.figures(), KeepingFigures { bytes: 3 * (cost() + 1), channels: 2 });
+    assert_eq!(epoch("kept:a"), a, "whoever is in a channel keeps it");
+    assert_eq!(world.enter("kept:b", Some(Since { epoch: b.as_str(), offset: 1 }), 9), (None, Some(false), vec![]));
     world.flush();
     assert_eq!(wire.offsets(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_was_only_named_is_not_remembered_for_long() {
+    let world = World::keeping(100);
+    let (session, _wire) = world.open();
+    let epoch = world.page("kept:a").expect("it keeps something").top.epoch;
+    let subscription = world.registrar.subscribe(&session, &channel("kept:a"), NUMBERS).expect("an open session");
+    advance(Duration::from_secs(500)).await;
+    let _ = world.registrar.unsubscribe(subscription);
+    world.broker.vacated(&channel("kept:a"));
+    advance(Duration::from_secs(59)).await;
+    world.broker.sweep(Instant::now());
+    let since = Some(Since { epoch: epoch.as_str(), offset: 0 });
+    assert_eq!(world.enter("kept:a", since, 9), (Some(0), Some(true), vec![]), "somebody comes back in time");
+    advance(Duration::from_secs(60)).await;
+    world.broker.sweep(Instant::now());
+    assert_eq!(world.broker.figures().channels, 0);
+    assert_eq!(world.enter("kept:a", since, 9), (Some(0), Some(false), vec![]), "it begins anew, and says so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_make_room_for_the_others() {
+    let world = World::new(retention(10_000), 1_000 * cost(), usize::MAX);
+    for _ in 0..2_000 {
+        world.publish("kept:large", "").expect("it is published");
+    }
+    for offset in 1..=20 {
+        world.publish("kept:small", "").expect("it is published");
+        if offset == 10 {
+            world.broker.sweep(Instant::now());
+        }
+    }
+    let kept = |name: &str| world.offsets(name).expect("it keeps something");
+    assert_eq!(kept("kept:large").len(), 750, "three quarters are taken after that");
+    assert_eq!(kept("kept:large").last(), Some(&2_000), "and the newest stay");
+    assert_eq!(kept("kept:small"), (11..=20).collect::<Vec<_>>(), "there was no room before, and there is now");
+    world.broker.sweep(Instant::now());
+    assert_eq!(kept("kept:large").len(), 750, "nothing is cut while there is room");
 }
 
 #[tokio::test(start_paused = true)]

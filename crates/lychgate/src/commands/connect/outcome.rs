@@ -72,6 +72,9 @@ pub(super) fn advice(code: u16) -> &'static str {
     if CloseCode(code) == CloseCode::NORMAL {
         return "Nothing to do.";
     }
+    if (4000..=4999).contains(&code) {
+        return "The code is the application's own, and so is what to do: its reason says more, and its documentation.";
+    }
     match CloseCode(code).retry() {
         Retry::Reconnect => "Connect again, after a moment.",
         Retry::RefreshThenReconnect => {
