@@ -35,6 +35,8 @@ pub(super) enum Config {
         /// Only this section, such as `limits`
         section: Option<String>,
     },
+    /// Write a configuration from that of another server
+    Import(super::import::Import),
 }
 
 impl Config {
@@ -45,6 +47,7 @@ impl Config {
                 let loaded = config::load(&config.sources(false)?)?;
                 Ok(say_all(&config::print(&loaded.config))?)
             }
+            Self::Import(import) => import.run(),
             Self::Reference { section: None } => Ok(say_all(&config::reference())?),
             Self::Reference { section: Some(section) } => match config::reference_of(&section) {
                 Ok(text) => Ok(say_all(&text)?),

@@ -9,6 +9,7 @@ mod config;
 mod connect;
 mod endpoints;
 mod exchange;
+mod import;
 mod member;
 mod registry;
 mod resource;
@@ -59,7 +60,7 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Serve),
-    /// Check, print or explain the configuration
+    /// Check, print, explain or import a configuration
     #[command(subcommand)]
     Config(config::Config),
     /// Show what a configuration serves, who may enter, and how each refusal looks
