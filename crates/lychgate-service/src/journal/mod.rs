@@ -25,8 +25,8 @@ use self::writer::Writer;
 use crate::local_broker::LocalBroker;
 use crate::ports::StoreError;
 use crate::ports::broker::{
-    Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Publication,
-    Published, Retains, Since,
+    Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Place, Publication,
+    Published, Retains,
 };
 use crate::ports::clock::Clock;
 use crate::ports::publications::Publications;
@@ -128,8 +128,8 @@ impl Broker for Journal {
         published.await.unwrap_or(Err(BrokerError::Unavailable))
     }
 
-    fn enter(&self, channel: &ChannelName, since: Option<Since<'_>>, limit: usize, enter: &mut dyn FnMut(Entry<'_>)) {
-        self.local.enter(channel, since, limit, enter);
+    fn enter_all(&self, places: &[Place<'_>], limit: usize, enter: &mut dyn FnMut(&[Entry<'_>])) {
+        self.local.enter_all(places, limit, enter);
     }
 
     fn history(&self, channel: &ChannelName, query: HistoryQuery<'_>) -> Result<HistoryPage, HistoryRefused> {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod entering;
+mod entering_many;
 
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
