@@ -25,8 +25,8 @@ use self::writer::Writer;
 use crate::local_broker::LocalBroker;
 use crate::ports::StoreError;
 use crate::ports::broker::{
-    Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Place, Publication,
-    Published, Retains,
+    Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, Place,
+    Publication, Published, Retains,
 };
 use crate::ports::clock::Clock;
 use crate::ports::publications::Publications;

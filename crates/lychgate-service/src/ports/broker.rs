@@ -289,7 +289,9 @@ pub trait Broker: Send + Sync {
 
     /// The same for one channel.
     fn enter(&self, channel: &ChannelName, since: Option<Since<'_>>, limit: usize, enter: &mut dyn FnMut(Entry<'_>)) {
-        self.enter_all(&[Place { channel, since }], limit, &mut |entries| entries.iter().copied().for_each(&mut *enter));
+        self.enter_all(&[Place { channel, since }], limit, &mut |entries| {
+            entries.iter().copied().for_each(&mut *enter)
+        });
     }
 
     /// What `channel` keeps.

@@ -24,7 +24,7 @@ impl Refused {
         ErrorReply { code: ErrorCode(self.code), message: &self.message, temporary: self.is_temporary }
     }
 
-    fn of(code: ErrorCode) -> Self {
+    pub(super) fn of(code: ErrorCode) -> Self {
         Self { code: code.0, message: code.message().to_owned(), is_temporary: code.is_temporary() }
     }
 }
@@ -62,6 +62,7 @@ impl Client {
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return Err(bad_request()) };
         match callback.ask(member, self.encoding.name(), wish).await {
             Answered::Result(result) => Ok(Ok(result)),
+            Answered::Nothing => Ok(Ok(Map::new())),
             Answered::Error { code, message, is_temporary } => Ok(Err(Refused { code, message, is_temporary })),
             Answered::Disconnect { code, reason } => Err(End::Said(CloseCode(code), reason.into())),
             // It may be asked again, and may answer then.

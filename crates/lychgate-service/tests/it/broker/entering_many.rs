@@ -69,7 +69,14 @@ fn all_channels_are_entered_at_once_whoever_else_does_so() {
         };
         scope.spawn(publisher);
         scope.spawn(publisher);
-        let visitors: Vec<_> = (0..4).map(|n| scope.spawn({ let world = &world; move || visit(world, n % 2 == 1) })).collect();
+        let visitors: Vec<_> = (0..4)
+            .map(|n| {
+                scope.spawn({
+                    let world = &world;
+                    move || visit(world, n % 2 == 1)
+                })
+            })
+            .collect();
         visitors.into_iter().flat_map(|visitor| visitor.join().expect("it comes in")).collect::<Vec<_>>()
     });
     world.flush();
