@@ -53,7 +53,7 @@ macro_rules! metrics {
 metrics! {
     CONNECTIONS = "lychgate_connections", Gauge, ["endpoint"], "WebSockets that are open";
     CONNECTS = "lychgate_connects", Counter, ["endpoint"], "WebSockets that were admitted";
-    CREDENTIALS = "lychgate_credentials", Counter, ["endpoint", "kind"], "Credentials that came with a connection, by the kind of place they were in";
+    CREDENTIALS = "lychgate_credentials", Counter, ["endpoint", "kind"], "Credentials that came with a connection, by the kind of place they were in; `application` where it said who connects";
     REFUSALS = "lychgate_refusals", Counter, ["endpoint", "reason"], "Connections that were refused at the gate, by the check that failed";
     CLOSES = "lychgate_closes", Counter, ["endpoint", "event"], "Admitted connections that the server closed, by event";
     ACCEPTS_REFUSED = "lychgate_accepts_refused", Counter, ["limit"], "Sockets or requests turned away before any credential was read, by limit";
