@@ -18,8 +18,8 @@ mod roster;
 mod vouch;
 
 pub use access::{ChannelAccess, Entrance, Extras, Member, NotEntered};
-pub use bearing::Bearing;
 pub(crate) use bearing::CLAIMS as BEARING_CLAIMS;
+pub use bearing::{Bearing, end_of};
 pub use callback::{Answered, Callback, Newcomer, Wish, said};
 pub use namespace::{Asked, Namespace, Namespaces, Twins, Who};
 pub use operator::{NotDone, Operator, Posting};

@@ -6,7 +6,7 @@ use lychgate_token::UnixSeconds;
 use serde_json::{Map, Value};
 
 use super::access::Member;
-use super::bearing::{end, meta};
+use super::bearing::{end_of, meta};
 use super::callback::{Answered, Callback, Wish};
 use super::options::{BadOption, text};
 
@@ -68,7 +68,7 @@ fn read(result: &Map<String, Value>) -> Result<Renewal, BadOption> {
         Some(Value::Bool(true)) => return Ok(Renewal::Over),
         Some(_) => return Err(BadOption("expired")),
     }
-    Ok(Renewal::Until { ends_at: end(result)?, info: text(result, "info", "b64info")?, meta: meta(result)? })
+    Ok(Renewal::Until { ends_at: end_of(result)?, info: text(result, "info", "b64info")?, meta: meta(result)? })
 }
 
 #[cfg(test)]

@@ -13,8 +13,11 @@ use super::framing::Differing;
 use super::room::{cost, fitting};
 use super::speak::publication;
 
-/// What came of entering: each channel by its name, or the reason why none was entered.
-pub(super) type Entered<'a> = Result<&'a [(&'a str, SubscribeResult<'a>)], ErrorCode>;
+/// Channels that were entered, by their names.
+pub(super) type Told<'a> = &'a [(&'a str, SubscribeResult<'a>)];
+
+/// What came of entering: the channels, or the reason why none was entered.
+pub(super) type Entered<'a> = Result<Told<'a>, ErrorCode>;
 
 /// What a client asks for with a subscription.
 #[derive(Clone, Debug, Default)]

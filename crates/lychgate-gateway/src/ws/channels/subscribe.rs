@@ -7,17 +7,16 @@ use lychgate_protocol::centrifuge::code::{ErrorCode, UnsubscribeCode};
 use lychgate_protocol::centrifuge::{self as wire, Reply, SubscribeResult};
 use lychgate_protocol::channel::{CHANNEL_NAME_BYTES_MAX, ChannelName};
 use lychgate_protocol::ws::CloseCode;
-use lychgate_service::channels::{Entrance, Options, Wish};
+use lychgate_service::channels::{Entrance, Options, Wish, end_of};
 use lychgate_service::policy::Denied;
 use lychgate_service::ports::broker::{Entry, Happening, KeptAuthor, Place};
 use lychgate_token::Token;
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::client::{Client, Connected, Held, Stage};
 use super::connect::ttl;
 use super::framing::Form;
-use super::holding::{Entered, Holding, Missed, Wishes, affordable};
+use super::holding::{Entered, Holding, Missed, Told, Wishes, affordable};
 use super::renew::lead;
 use super::say;
 use super::turn::{End, bad_request};
@@ -64,10 +63,10 @@ impl Client {
             let Ok(data) = subscribe.data.checked() else { return self.refuse(id, ErrorCode::BAD_REQUEST) };
             let wish = Wish::Subscribe { channel, data: data.as_json().unwrap_or("null") };
             match self.asked(&callback, wish).await? {
-                Ok(result) => match Options::read(&result) {
-                    Ok(options) => {
+                Ok(result) => match Options::read(&result).and_then(|options| Ok((options, end_of(&result)?))) {
+                    Ok((options, ends_at)) => {
                         entrance.amend(&options);
-                        entrance.ends_at = result.get("expire_at").and_then(Value::as_u64).filter(|at| *at > 0);
+                        entrance.ends_at = ends_at;
                     }
                     Err(fault) => {
                         tracing::warn!(
@@ -113,11 +112,10 @@ impl Client {
     }
 
     /// Enters many channels at once, and has `reply` tell the client where it stands in each.
-    pub(super) fn hold_all(
-        &mut self,
-        list: Vec<(Entrance, Wishes)>,
-        reply: &mut dyn FnMut(&mut Self, &[(&str, SubscribeResult<'_>)]),
-    ) {
+    pub(super) fn hold_all(&mut self, list: Vec<(Entrance, Wishes)>, reply: &mut dyn FnMut(&mut Self, Told<'_>)) {
+        if list.is_empty() {
+            return reply(self, &[]);
+        }
         let list: Vec<_> = list.into_iter().map(|(entrance, wishes)| Holding::of(entrance, wishes)).collect();
         self.enter(list, false, &mut |this: &mut Self, told| reply(this, told.unwrap_or_default()));
     }
@@ -312,8 +310,8 @@ impl Client {
         let (now, now_s) = (self.gate.ticker.now(), self.settings().access.now_s());
         let ends = entrance.ends_at.map(|at| {
             let left = Duration::from_secs(at.saturating_sub(now_s));
-            let is_renewed = entrance.namespace.on_sub_refresh.is_some() && left > lead(left);
-            let left = if is_renewed { left - lead(left) } else { left };
+            let before = if entrance.namespace.on_sub_refresh.is_some() { lead(left) } else { Duration::ZERO };
+            let left = if left > before { left - before } else { left };
             now.saturating_add(ticks(left)).saturating_add(1)
         });
         let is_asked = !entrance.is_vouched && entrance.namespace.policy.is_asked();
