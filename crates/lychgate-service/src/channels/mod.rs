@@ -17,7 +17,7 @@ mod renewal;
 mod roster;
 mod vouch;
 
-pub use access::{ChannelAccess, Entrance, Extras, Member, NotEntered};
+pub use access::{ChannelAccess, Entering, Entrance, Extras, Member, NotEntered};
 pub(crate) use bearing::CLAIMS as BEARING_CLAIMS;
 pub use bearing::{Bearing, end_of};
 pub use callback::{Answered, Callback, Newcomer, Wish, said};

@@ -54,7 +54,7 @@ impl Callback {
             Answered::Nothing => Renewal::Over,
             Answered::Disconnect { code, reason } => Renewal::Disconnect { code, reason },
             Answered::Error { code, .. } => {
-                tracing::warn!(event = wish.name(), reason = "error", code, "the application answers with an error");
+                tracing::warn!(event = wish.name(), reason = "error", "the application answers with error {code}");
                 Renewal::Unanswered
             }
             Answered::Failed => Renewal::Unanswered,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::centrifuge::{self as wire, Data, Encoding, SubscribeResult};
-use lychgate_service::channels::{Entrance, Extras};
+use lychgate_service::channels::{Entering, Entrance, Extras};
 use lychgate_service::ports::broker::{Entry, Kept, Place, Since};
 use lychgate_token::UnixSeconds;
 
@@ -71,8 +71,7 @@ pub(super) struct Holding {
 }
 
 impl Holding {
-    pub(super) fn of(mut entrance: Entrance, mut wishes: Wishes) -> Self {
-        let extras = entrance.extras.take().map(|extras| *extras).unwrap_or_default();
+    pub(super) fn of(Entering { entrance, extras }: Entering, mut wishes: Wishes) -> Self {
         wishes.positioned |= extras.positioning == Some(true);
         if wishes.by_server {
             wishes.recoverable &= extras.recovery != Some(false);
