@@ -149,7 +149,7 @@ impl SignedApplication {
                 return Err(failure.into());
             };
             tries += 1;
-            tracing::debug!(tries, "a call to the application is made again: {failure:?}");
+            tracing::debug!(times = tries, "a call to the application is made again: {failure:?}");
             sleep(pause).await;
         }
     }

@@ -58,8 +58,15 @@ pub struct Entrance {
     pub ends_at: Option<UnixSeconds>,
     /// Whether somebody has vouched for it, so that nobody has to be asked.
     pub is_vouched: bool,
-    /// What counts at the moment of entering alone.
-    pub extras: Option<Box<Extras>>,
+}
+
+/// A right to one channel, with what counts at the moment of entering alone.
+#[derive(Clone)]
+pub struct Entering {
+    /// The right.
+    pub entrance: Entrance,
+    /// What was said of this moment.
+    pub extras: Extras,
 }
 
 /// What somebody who vouches says of the moment of entering.
@@ -74,20 +81,26 @@ pub struct Extras {
 }
 
 impl Extras {
-    fn of(options: &Options) -> Option<Box<Self>> {
+    fn of(options: &Options) -> Self {
         let (positioning, recovery) = (options.overrides.force_positioning, options.overrides.force_recovery);
-        let extras = Self { data: options.data.clone(), positioning, recovery };
-        (extras != Self::default()).then(|| Box::new(extras))
+        Self { data: options.data.clone(), positioning, recovery }
     }
 }
 
-impl Entrance {
+impl From<Entrance> for Entering {
+    /// A right of which nothing more was said.
+    fn from(entrance: Entrance) -> Self {
+        Self { entrance, extras: Extras::default() }
+    }
+}
+
+impl Entering {
     /// Takes what somebody says of it who vouches for it.
     pub fn amend(&mut self, options: &Options) {
-        if let Some(namespace) = options.overrides.applied_to(&self.namespace) {
-            self.namespace = Arc::new(namespace);
+        if let Some(namespace) = options.overrides.applied_to(&self.entrance.namespace) {
+            self.entrance.namespace = Arc::new(namespace);
         }
-        self.info.clone_from(&options.info);
+        self.entrance.info.clone_from(&options.info);
         self.extras = Extras::of(options);
     }
 }
@@ -144,7 +157,7 @@ impl ChannelAccess {
     /// # Cancel safety
     ///
     /// A dropped call did nothing.
-    pub async fn enter(&self, member: &Member, channel: &str, token: Option<Token>) -> Result<Entrance, NotEntered> {
+    pub async fn enter(&self, member: &Member, channel: &str, token: Option<Token>) -> Result<Entering, NotEntered> {
         let name = ChannelName::new(channel)?;
         let (namespace, parameters) = self.find(channel)?;
         let namespace = Arc::clone(namespace);
@@ -154,7 +167,7 @@ impl ChannelAccess {
             }
             let permit =
                 namespace.policy.permit_to(name, member.principal.clone(), &parameters, &member.grants).await?;
-            return Ok(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: false, extras: None });
+            return Ok(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: false }.into());
         };
         let vouch = self.read(&token, &name, member)?;
         self.put_in(&vouch, &member.principal)
@@ -165,14 +178,14 @@ impl ChannelAccess {
     /// # Errors
     ///
     /// [`NotEntered`].
-    pub fn put_in(&self, vouch: &Vouch, principal: &Principal) -> Result<Entrance, NotEntered> {
+    pub fn put_in(&self, vouch: &Vouch, principal: &Principal) -> Result<Entering, NotEntered> {
         let (namespace, _) = self.find(vouch.channel())?;
         let namespace = Arc::clone(namespace);
         let permit = namespace.policy.vouched(vouch, principal.clone())?;
         let ends_at = vouch.expires_at();
-        let mut entrance = Entrance { permit, namespace, info: None, ends_at, is_vouched: true, extras: None };
-        entrance.amend(vouch.options());
-        Ok(entrance)
+        let mut entering = Entering::from(Entrance { permit, namespace, info: None, ends_at, is_vouched: true });
+        entering.amend(vouch.options());
+        Ok(entering)
     }
 
     /// The new end of a right that was vouched for, by another token for the same channel and user.
@@ -221,7 +234,7 @@ impl ChannelAccess {
     ) -> Result<Permit, NotEntered> {
         match (who, entrance) {
             (who, Some(entrance)) if who.admits_subscribers() => Ok(entrance.permit.clone()),
-            (Who::Permitted, None) => Ok(self.enter(member, channel, None).await?.permit),
+            (Who::Permitted, None) => Ok(self.enter(member, channel, None).await?.entrance.permit),
             // Whatever is not said above is a no.
             _ => Err(Denied::Forbidden.into()),
         }

@@ -42,7 +42,7 @@ impl Bearing {
             meta: meta(fields)?,
             channels: channels(fields)?,
             data: text(fields, "data", "b64data")?,
-            ends_at: end(fields)?,
+            ends_at: end_of(fields)?,
         })
     }
 }
@@ -56,8 +56,12 @@ pub(super) fn meta(fields: &Map<String, Value>) -> Result<Option<Box<str>>, BadO
     }
 }
 
-/// When something ends; never, if 0 or nothing is written.
-pub(super) fn end(fields: &Map<String, Value>) -> Result<Option<UnixSeconds>, BadOption> {
+/// When something ends by its `expire_at`; never, if that is 0 or not there.
+///
+/// # Errors
+///
+/// [`BadOption`] when it cannot be read.
+pub fn end_of(fields: &Map<String, Value>) -> Result<Option<UnixSeconds>, BadOption> {
     match fields.get("expire_at") {
         None | Some(Value::Null) => Ok(None),
         Some(at) => Ok(Some(at.as_u64().ok_or(BadOption("expire_at"))?).filter(|at| *at > 0)),

@@ -17,9 +17,9 @@ mod renewal;
 mod roster;
 mod vouch;
 
-pub use access::{ChannelAccess, Entrance, Extras, Member, NotEntered};
-pub use bearing::Bearing;
+pub use access::{ChannelAccess, Entering, Entrance, Extras, Member, NotEntered};
 pub(crate) use bearing::CLAIMS as BEARING_CLAIMS;
+pub use bearing::{Bearing, end_of};
 pub use callback::{Answered, Callback, Newcomer, Way, Wish, said};
 pub use namespace::{Asked, Namespace, Namespaces, Twins, Who};
 pub use operator::{NotDone, Operator, Posting};

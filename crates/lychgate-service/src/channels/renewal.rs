@@ -6,7 +6,7 @@ use lychgate_token::UnixSeconds;
 use serde_json::{Map, Value};
 
 use super::access::Member;
-use super::bearing::{end, meta};
+use super::bearing::{end_of, meta};
 use super::callback::{Answered, Callback, Way, Wish};
 use super::options::{BadOption, text};
 
@@ -54,7 +54,7 @@ impl Callback {
             Answered::Nothing => Renewal::Over,
             Answered::Disconnect { code, reason } => Renewal::Disconnect { code, reason },
             Answered::Error { code, .. } => {
-                tracing::warn!(event = wish.name(), reason = "error", code, "the application answers with an error");
+                tracing::warn!(event = wish.name(), reason = "error", "the application answers with error {code}");
                 Renewal::Unanswered
             }
             Answered::Failed => Renewal::Unanswered,
@@ -68,7 +68,7 @@ fn read(result: &Map<String, Value>) -> Result<Renewal, BadOption> {
         Some(Value::Bool(true)) => return Ok(Renewal::Over),
         Some(_) => return Err(BadOption("expired")),
     }
-    Ok(Renewal::Until { ends_at: end(result)?, info: text(result, "info", "b64info")?, meta: meta(result)? })
+    Ok(Renewal::Until { ends_at: end_of(result)?, info: text(result, "info", "b64info")?, meta: meta(result)? })
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl World {
     }
 
     async fn enter(&self, who: &Member, channel: &str, token: Option<Token>) -> Result<Entrance, NotEntered> {
-        self.access.enter(who, channel, token).await
+        Ok(self.access.enter(who, channel, token).await?.entrance)
     }
 }
 

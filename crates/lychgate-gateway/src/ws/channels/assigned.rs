@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_protocol::ws::CloseCode;
-use lychgate_service::channels::{Bearing, Entrance, NotEntered, Vouch};
+use lychgate_service::channels::{Bearing, Entering, Entrance, NotEntered, Vouch};
 
 use super::arrival::Opens;
 use super::client::Client;
@@ -15,13 +15,13 @@ use super::say;
 use super::turn::End;
 
 /// The rights to those channels, and their names.
-type Assigned = (Vec<Entrance>, Box<[ChannelName]>);
+type Assigned = (Vec<Entering>, Box<[ChannelName]>);
 
 impl Client {
     /// The rights to all channels that this connection is put into, `inbox` among them; or what it is told.
     pub(super) fn assigned(&self, opens: &Opens, inbox: Option<Entrance>) -> Result<Result<Assigned, ErrorCode>, End> {
         let channels = &opens.bearing.channels;
-        let mut entrances: Vec<Entrance> = inbox.into_iter().collect();
+        let mut entrances: Vec<Entering> = inbox.into_iter().map(Entering::from).collect();
         // One that names its inbox as well is put into it once.
         let is_inbox = |name: &str| opens.permit.inbox().is_some_and(|inbox| **inbox.channel() == *name);
         let others = channels.keys().filter(|name| !is_inbox(name)).count();
@@ -33,7 +33,7 @@ impl Client {
             let entrance = ChannelName::new(name).map_err(NotEntered::from).and_then(|channel| {
                 names.push(channel.clone());
                 let vouch = Vouch::with_connection(channel, options.clone(), opens.by_application);
-                match entrances.first_mut().filter(|first| **first.permit.channel() == **name) {
+                match entrances.first_mut().filter(|first| **first.entrance.permit.channel() == **name) {
                     Some(first) => {
                         first.amend(options);
                         Ok(None)

@@ -8,7 +8,7 @@ use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::centrifuge::{self as wire, ConnectResult, Data, RefreshResult, Reply};
 use lychgate_protocol::ws::CloseCode;
 use lychgate_service::admission::{Credential, Refused};
-use lychgate_service::channels::Entrance;
+use lychgate_service::channels::{Entering, Entrance};
 use lychgate_service::policy::{Parameters, Permit};
 use lychgate_service::principal::Principal;
 use lychgate_token::{Refusal, Token};
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Answers the connect, once the client is in all channels that it is put into.
-    fn connected_to(&mut self, id: u32, entrances: Vec<Entrance>, told: Told<'_>, connect: &wire::Connect<'_>) {
+    fn connected_to(&mut self, id: u32, entrances: Vec<Entering>, told: Told<'_>, connect: &wire::Connect<'_>) {
         let ping = u32::try_from(self.gate.limits.ping_interval.as_secs()).unwrap_or(u32::MAX);
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return };
         let client: Box<str> = member.client.clone();
@@ -111,10 +111,10 @@ impl Client {
         let gate = Arc::clone(&self.gate);
         let node = if session.is_empty() { "" } else { &*gate.node };
         let session = &*session;
-        let wished = |entrance: Entrance| {
-            let before = connect.subs.get(&**entrance.permit.channel());
+        let wished = |entering: Entering| {
+            let before = connect.subs.get(&**entering.entrance.permit.channel());
             let wishes = before.map_or_else(Wishes::of_server, Wishes::of_server_again);
-            (entrance, wishes)
+            (entering, wishes)
         };
         let list = entrances.into_iter().map(wished).collect();
         self.hold_all(list, &mut |this: &mut Self, subs| {
@@ -127,7 +127,7 @@ impl Client {
         match self.settings().access.find(permit.channel()) {
             Ok((namespace, _)) => {
                 let namespace = Arc::clone(namespace);
-                Some(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: true, extras: None })
+                Some(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: true })
             }
             Err(cause) => {
                 let endpoint = &self.entry.socket.endpoint().settings.name;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::centrifuge::{self as wire, Data, Encoding, SubscribeResult};
-use lychgate_service::channels::{Entrance, Extras};
+use lychgate_service::channels::{Entering, Entrance, Extras};
 use lychgate_service::ports::broker::{Entry, Kept, Place, Since};
 use lychgate_token::UnixSeconds;
 
@@ -13,11 +13,11 @@ use super::framing::Differing;
 use super::room::{cost, fitting};
 use super::speak::publication;
 
-/// Where a client stands in each channel that it has entered, by its name.
-pub(super) type Standings<'a> = [(&'a str, SubscribeResult<'a>)];
+/// Channels that were entered, by their names.
+pub(super) type Told<'a> = &'a [(&'a str, SubscribeResult<'a>)];
 
-/// What came of entering, or the reason why no channel was entered.
-pub(super) type Entered<'a> = Result<&'a Standings<'a>, ErrorCode>;
+/// What came of entering: the channels, or the reason why none was entered.
+pub(super) type Entered<'a> = Result<Told<'a>, ErrorCode>;
 
 /// What a client asks for with a subscription.
 #[derive(Clone, Debug, Default)]
@@ -71,8 +71,7 @@ pub(super) struct Holding {
 }
 
 impl Holding {
-    pub(super) fn of(mut entrance: Entrance, mut wishes: Wishes) -> Self {
-        let extras = entrance.extras.take().map(|extras| *extras).unwrap_or_default();
+    pub(super) fn of(Entering { entrance, extras }: Entering, mut wishes: Wishes) -> Self {
         wishes.positioned |= extras.positioning == Some(true);
         if wishes.by_server {
             wishes.recoverable &= extras.recovery != Some(false);

@@ -47,10 +47,10 @@ impl Client {
         if is_over || self.holds(channel) || self.held.len() >= self.settings().channels_max {
             return;
         }
-        let Ok(entrance) = self.settings().access.put_in(vouch, &member.principal) else { return };
+        let Ok(entering) = self.settings().access.put_in(vouch, &member.principal) else { return };
         let wishes = since.map_or_else(Wishes::of_server, |(epoch, offset)| Wishes::of_server_since(epoch, offset));
         let name = channel.clone();
-        self.hold(entrance, wishes, &mut |this: &mut Self, subscribed| {
+        self.hold(entering, wishes, &mut |this: &mut Self, subscribed| {
             let Ok(subscribed) = subscribed else { return };
             this.push(
                 &name,

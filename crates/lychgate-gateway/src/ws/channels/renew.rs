@@ -28,9 +28,11 @@ const ASK_BEFORE_MIN: Duration = Duration::from_secs(2);
 /// The longest.
 const ASK_BEFORE_MAX: Duration = Duration::from_secs(10);
 
-/// How long before its end something is renewed that has so long to go: a tenth of it, between those two.
+/// How long before its end something is renewed that has so long to go: about a tenth of it, between those two.
 pub(super) fn lead(left: Duration) -> Duration {
-    (left / 10).clamp(ASK_BEFORE_MIN, ASK_BEFORE_MAX)
+    let whole = (left / 10).clamp(ASK_BEFORE_MIN, ASK_BEFORE_MAX);
+    // Spread, so that what ends together is not asked about together.
+    whole - (whole - ASK_BEFORE_MIN).mul_f64(rand::random_range(0.0..0.5))
 }
 
 impl Client {
@@ -84,7 +86,8 @@ impl Client {
     pub(super) async fn renew_held(&mut self) -> Result<Vec<ChannelName>, End> {
         let (now, now_s) = (self.gate.ticker.now(), self.settings().access.now_s());
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return Ok(Vec::new()) };
-        let soon = now_s + ASK_BEFORE_MAX.as_secs();
+        // One more, since the time is in whole seconds.
+        let soon = now_s + ASK_BEFORE_MAX.as_secs() + 1;
         let due = self.held.iter().filter_map(|held| {
             let is_due = now >= held.asks_at && held.entrance.ends_at.is_some_and(|at| at > now_s && at <= soon);
             let callback = held.entrance.namespace.on_sub_refresh.clone().filter(|_| is_due)?;

@@ -7,17 +7,16 @@ use lychgate_protocol::centrifuge::code::{ErrorCode, UnsubscribeCode};
 use lychgate_protocol::centrifuge::{self as wire, Reply, SubscribeResult};
 use lychgate_protocol::channel::{CHANNEL_NAME_BYTES_MAX, ChannelName};
 use lychgate_protocol::ws::CloseCode;
-use lychgate_service::channels::{Entrance, Options, Wish};
+use lychgate_service::channels::{Entering, Entrance, Options, Wish, end_of};
 use lychgate_service::policy::Denied;
 use lychgate_service::ports::broker::{Entry, Happening, KeptAuthor, Place};
 use lychgate_token::{Token, UnixSeconds};
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::client::{Client, Connected, Stage};
 use super::connect::ttl;
 use super::framing::Form;
-use super::holding::{Entered, Holding, Missed, Standings, Wishes, affordable};
+use super::holding::{Entered, Holding, Missed, Told, Wishes, affordable};
 use super::holdings::Held;
 use super::renew::lead;
 use super::say;
@@ -52,23 +51,23 @@ impl Client {
         let token = (!subscribe.token.is_empty()).then(|| Token::from(subscribe.token.as_ref()));
         let entering = self.settings().access.enter(member, channel, token);
         let entered = timeout(self.gate.limits.handshake_timeout, entering).await;
-        let entrance = match entered.unwrap_or_else(|_| Err(admit::unanswered().into())) {
-            Ok(entrance) => entrance,
+        let mut entering = match entered.unwrap_or_else(|_| Err(admit::unanswered().into())) {
+            Ok(entering) => entering,
             Err(refused) => {
                 let code = say::not_entered(self.entry.socket.endpoint(), &refused)?;
                 return self.refuse(id, code);
             }
         };
-        let mut entrance = entrance;
+        let entrance = &entering.entrance;
         // Who brings the application's own word needs no other.
         if let Some(callback) = entrance.namespace.on_subscribe.clone().filter(|_| !entrance.is_vouched) {
             let Ok(data) = subscribe.data.checked() else { return self.refuse(id, ErrorCode::BAD_REQUEST) };
             let wish = Wish::Subscribe { channel, data: data.as_json().unwrap_or("null") };
             match self.asked(&callback, wish).await? {
-                Ok(result) => match Options::read(&result) {
-                    Ok(options) => {
-                        entrance.amend(&options);
-                        entrance.ends_at = result.get("expire_at").and_then(Value::as_u64).filter(|at| *at > 0);
+                Ok(result) => match Options::read(&result).and_then(|options| Ok((options, end_of(&result)?))) {
+                    Ok((options, ends_at)) => {
+                        entering.amend(&options);
+                        entering.entrance.ends_at = ends_at;
                     }
                     Err(fault) => {
                         tracing::warn!(
@@ -85,8 +84,9 @@ impl Client {
                 }
             }
         }
+        let entrance = &entering.entrance;
         let is_own = !entrance.is_vouched && entrance.namespace.policy.is_asked_of_registry();
-        self.hold(entrance, Wishes::of(&subscribe), &mut |this: &mut Self, subscribed| {
+        self.hold(entering, Wishes::of(&subscribe), &mut |this: &mut Self, subscribed| {
             this.reply(id, &subscribed.map_or_else(Reply::from, Reply::Subscribe));
         });
         if is_own {
@@ -101,12 +101,12 @@ impl Client {
     /// Enters a channel and has `reply` tell the client where it stands, before anything of the channel reaches it.
     pub(super) fn hold(
         &mut self,
-        entrance: Entrance,
+        entering: Entering,
         wishes: Wishes,
         reply: &mut dyn FnMut(&mut Self, Result<SubscribeResult<'_>, ErrorCode>),
     ) {
         let refuses_loss = wishes.whole_or_nothing;
-        self.enter(vec![Holding::of(entrance, wishes)], refuses_loss, &mut |this: &mut Self, told| match told {
+        self.enter(vec![Holding::of(entering, wishes)], refuses_loss, &mut |this: &mut Self, told| match told {
             Ok([(_, result), ..]) => reply(this, Ok(*result)),
             Ok([]) => {}
             Err(code) => reply(this, Err(code)),
@@ -114,8 +114,11 @@ impl Client {
     }
 
     /// Enters many channels at once, and has `reply` tell the client where it stands in each.
-    pub(super) fn hold_all(&mut self, list: Vec<(Entrance, Wishes)>, reply: &mut dyn FnMut(&mut Self, &Standings<'_>)) {
-        let list: Vec<_> = list.into_iter().map(|(entrance, wishes)| Holding::of(entrance, wishes)).collect();
+    pub(super) fn hold_all(&mut self, list: Vec<(Entering, Wishes)>, reply: &mut dyn FnMut(&mut Self, Told<'_>)) {
+        if list.is_empty() {
+            return reply(self, &[]);
+        }
+        let list: Vec<_> = list.into_iter().map(|(entering, wishes)| Holding::of(entering, wishes)).collect();
         self.enter(list, false, &mut |this: &mut Self, told| reply(this, told.unwrap_or_default()));
     }
 
@@ -326,8 +329,8 @@ impl Now {
     fn next_look(self, entrance: &Entrance) -> Ticks {
         let ends = entrance.ends_at.map(|at| {
             let left = Duration::from_secs(at.saturating_sub(self.seconds));
-            let is_renewed = entrance.namespace.on_sub_refresh.is_some() && left > lead(left);
-            let left = if is_renewed { left - lead(left) } else { left };
+            let before = if entrance.namespace.on_sub_refresh.is_some() { lead(left) } else { Duration::ZERO };
+            let left = if left > before { left - before } else { left };
             self.ticks.saturating_add(ticks(left)).saturating_add(1)
         });
         let is_asked = !entrance.is_vouched && entrance.namespace.policy.is_asked();

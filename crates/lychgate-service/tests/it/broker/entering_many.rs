@@ -36,7 +36,7 @@ fn enter(world: &World, names: &[ChannelName], sessions: &[Session]) -> Vec<u64>
     tops
 }
 
-/// Where each channel stood for a visitor, and its sessions with what they have heard.
+/// Where each channel stood, and a session with its socket for each.
 type Visit = (Vec<u64>, Vec<Session>, Vec<Arc<Wire>>);
 
 /// Enters again and again until everything is published; all visits but those that came too late to see anything.

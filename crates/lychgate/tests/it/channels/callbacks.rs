@@ -71,11 +71,18 @@ async fn what_the_application_refuses_is_refused_in_its_words() {
         (200, r#"{"result":{},"error":{"code":1000,"message":"both"}}"#, temporary.clone()),
         (200, "no json", temporary.clone()),
         (500, "{}", temporary.clone()),
+        (200, r#"{"result":7}"#, temporary.clone()),
     ] {
         for (method, request) in [("rpc", json!({ "method": "x" })), ("subscribe", json!({ "channel": "asked:x" }))] {
             let (_, refused) = ask(&mut ann, &application, method, request, (status, answer)).await;
             assert_eq!(refused, reply, "{method}: {answer}");
         }
+    }
+    for said in [r#"{"expire_at":"soon"}"#, r#"{"b64info":"?"}"#, r#"{"override":1}"#] {
+        let answer = format!("{{\"result\":{said}}}");
+        let wish = json!({ "channel": "asked:x" });
+        let (_, refused) = ask(&mut ann, &application, "subscribe", wish, (200, &answer)).await;
+        assert_eq!(refused, temporary, "{said}");
     }
     let id = ann.send("subscribe", json!({ "channel": "asked:x" })).await;
     application.call().await.answer(200, r#"{"disconnect":{"code":4500,"reason":"go away"}}"#).await;

@@ -17,7 +17,7 @@ const VISITS: usize = 300;
 const ROUNDS: u64 = 20;
 
 /// What is laid over the configuration so that nothing keeps anybody from publishing.
-const UNLIMITED: &str = "
+const UNLIMITED: &str = r#"
 [limits]
 messages_per_second = 1_000_000
 messages_burst = 1_000_000
@@ -25,7 +25,8 @@ connects_per_second_per_address = 1_000_000
 connects_burst_per_address = 1_000_000
 connections_per_user = 10_000
 publications_per_answer = 10_000
-";
+queue_bytes_max = "16MiB"
+"#;
 
 /// What one reader has of each channel, over all its connections.
 #[derive(Default)]

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::{setup, signed, told};
 use crate::harness::application::{Call, SECRET};
+use crate::harness::process::program;
 use crate::harness::token::{now, now_exactly};
-use crate::harness::{Application, Server};
+use crate::harness::{Application, Server, Setup, http};
 
 const CALLBACKS: &str = r#"
 [endpoint.fresh]
@@ -23,9 +24,13 @@ on_sub_refresh = "app"
 policy = { rule = "any" }
 "#;
 
-async fn server(application: &Application) -> Server {
+fn with(application: &Application) -> Setup {
     let source = format!("[source.app]\nurl = \"{}\"\nsecret_env = \"APP_SECRET\"\n", application.url());
-    setup().over(CALLBACKS).over(&source).variable("APP_SECRET", SECRET).start().await
+    setup().over(CALLBACKS).over(&source).variable("APP_SECRET", SECRET)
+}
+
+async fn server(application: &Application) -> Server {
+    with(application).start().await
 }
 
 /// A connection that ends in three seconds, and the question about it.
@@ -173,4 +178,32 @@ async fn a_subscription_ends_when_nobody_prolongs_it() {
     let (mut ann, call, _) = lease(&server, &application, "c").await;
     answer(call, &json!({ "disconnect": { "code": 4001, "reason": "away" } })).await;
     assert_eq!(ann.closed().await, told(4001, "away"));
+}
+
+#[tokio::test]
+async fn what_the_server_has_made_ends_with_the_connection() {
+    let application = Application::bind().await;
+    let (server, setup) = with(&application).start_and_keep().await;
+    let mut command = program();
+    command.args(["apikey", "create", "app", "--scope", "channels:manage"]);
+    setup.name_files(&mut command);
+    let output = command.output().expect("the program was built with the tests");
+    let header = format!("x-api-key: {}\r\n", String::from_utf8_lossy(&output.stdout).trim_end());
+    for (said, ends) in [(json!({ "result": { "expire_at": now() + 600 } }), false), (json!({}), true)] {
+        let mut ann = super::enter(&server, "ann").await;
+        let put = json!({ "user": "ann", "channel": "lease:a", "expire_at": now() + 3 });
+        let put = http::post(server.address, "/api/subscribe", &put.to_string(), &header).await;
+        assert_eq!(put.status, 200, "{put:?}");
+        assert!(ann.push().await["subscribe"].is_object());
+        let call = application.call().await;
+        assert_eq!((&call.body["event"], &call.body["channel"]), (&json!("sub_refresh"), &json!("lease:a")));
+        answer(call, &said).await;
+        if ends {
+            assert_eq!(ann.closed().await, told(3006, "subscription expired"));
+        } else {
+            ann.publish("lease:a", json!(1)).await;
+            assert_eq!(ann.data().await, 1);
+            ann.leave().await;
+        }
+    }
 }
