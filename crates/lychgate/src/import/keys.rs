@@ -37,6 +37,8 @@ const TUNING: &str = "A buffer or a delay of the server. Nothing here depends on
 const COMPRESSION: &str = "Compression of frames. There is none: it costs memory for each connection.";
 const HEADERS: &str = "Headers that went along with calls to your backend. None do; a call is signed instead.";
 const GRPC_CALLS: &str = "How a backend was called over GRPC. Calls are HTTP alone.";
+const BODY: &str =
+    "The largest body of a client's request. limits.message_bytes_max holds for messages whichever way they come.";
 const TRACING: &str = "Tracing. There is none; logs and metrics say what happens.";
 const STREAM_PROXY: &str = "A backend that streams into a subscription. There is none: publish by the server API.";
 const PRO: &str = "A feature of the commercial edition. There is none here.";
@@ -136,7 +138,6 @@ pub(super) const ROWS: &[(&str, Fate)] = &[
         Gone("Limits of commands by kind. limits.messages_per_second and messages_burst limit all of one connection."),
     ),
     ("channel.without_namespace.*", Here),
-    ("channel.namespaces[].name", Here),
     ("channel.namespaces[].*", Here),
     ("channel.history_meta_ttl", Here),
     ("channel.namespace_boundary", Here),
@@ -221,14 +222,14 @@ pub(super) const ROWS: &[(&str, Fate)] = &[
     ),
     ("websocket.disable_closing_handshake", Gone(TUNING)),
     ("sse.enabled", Here),
-    ("sse.*", Gone("Server-sent events of clients. There are none; WebSocket is the one transport.")),
+    ("sse.handler_prefix", Here),
+    ("sse.max_request_body_size", Gone(BODY)),
     ("http_stream.enabled", Here),
-    ("http_stream.*", Gone("HTTP streams of clients. There are none; WebSocket is the one transport.")),
-    ("emulation.*", Gone("Where clients without WebSocket send. WebSocket is the one transport.")),
-    (
-        "webtransport.*",
-        Gone("WebTransport. There is none; SDKs fall back to WebSocket where they are told its address."),
-    ),
+    ("http_stream.handler_prefix", Here),
+    ("http_stream.max_request_body_size", Gone(BODY)),
+    ("emulation.handler_prefix", Here),
+    ("emulation.max_request_body_size", Gone(BODY)),
+    ("webtransport.*", Gone("WebTransport. There is none; SDKs that are told other ways take those.")),
     ("uni_sse.*", Gone(UNIDIRECTIONAL)),
     ("uni_http_stream.*", Gone(UNIDIRECTIONAL)),
     ("uni_websocket.*", Gone(UNIDIRECTIONAL)),
@@ -360,6 +361,10 @@ pub(super) fn fate(path: &str) -> Option<Fate> {
     }
     if let Some(fate) = find(ROWS, &path) {
         return Some(fate);
+    }
+    // A section that says nothing.
+    if ROWS.iter().any(|(row, _)| row.strip_prefix(&*path).is_some_and(|rest| rest.starts_with(['.', '[']))) {
+        return Some(Here);
     }
     PROXIES.iter().find_map(|place| {
         let rest = path.strip_prefix(place)?.strip_prefix('.')?;

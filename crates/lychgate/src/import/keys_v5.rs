@@ -153,7 +153,6 @@ pub(super) const ROWS: &[(&str, &str)] = &[
     ("websocket_write_buffer_size", "websocket.write_buffer_size"),
     ("websocket_write_timeout", "websocket.write_timeout"),
     ("websocket_message_size_limit", "websocket.message_size_limit"),
-    ("websocket_ping_interval", "websocket.ping_interval"),
     ("sse", "sse.enabled"),
     ("sse_handler_prefix", "sse.handler_prefix"),
     ("sse_max_request_body_size", "sse.max_request_body_size"),

@@ -152,7 +152,10 @@ impl Scene<'_> {
         }
         let on_subscribe = self.source(report, proxies, base, "subscribe");
         let for_client = self.flag(base, "allow_subscribe_for_client");
-        let mut rule = if for_client || on_subscribe.is_some() { Rule::Any } else { Rule::Token };
+        // Where a backend is asked, nothing else says yes in its place.
+        let (asks, _) = self.proxy(base, "subscribe");
+        let is_open = if asks { on_subscribe.is_some() } else { for_client };
+        let mut rule = if is_open { Rule::Any } else { Rule::Token };
         let slot = self.slot(report, base, prefix, &mut rule);
         section.put("channel", quoted(&format!("{prefix}{{{slot}}}")));
         let on_publish = self.source(report, proxies, base, "publish");

@@ -96,7 +96,7 @@ impl Proxies {
         let said = picture.flag_if_there(&format!("{options}.proxy_enabled"));
         // Version 5 has no switch: an address is one, or the name of a proxy.
         let is_on = said.unwrap_or(picture.version() == 5 && (name.is_some() || picture.has("rpc.proxy.endpoint")));
-        let mut others = false;
+        let mut others = picture.count("rpc.namespaces") > 0;
         for leaf in picture.leaves().iter().filter(|leaf| leaf.path.starts_with("rpc.namespaces")) {
             others = true;
             let text = "Methods of one kind had a backend of their own. All go to one address here, endpoint.NAME.on_rpc, whatever they begin with.";

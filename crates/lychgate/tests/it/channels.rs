@@ -11,6 +11,7 @@ mod door;
 mod durable;
 mod fallbacks;
 mod framing;
+mod imported;
 mod limits;
 mod mixed;
 mod pings;
