@@ -111,6 +111,7 @@ class Backend:
         self.url = url
         self.results: queue.Queue[dict] = queue.Queue()
         self.protobuf = False
+        self.transport = "websocket"
 
     @contextlib.contextmanager
     def behind(self, address: str, key: str) -> Iterator["Backend"]:
@@ -125,7 +126,8 @@ class Backend:
 
     def setup(self, *, protobuf: bool) -> dict:
         """What the steps have to know."""
-        return {"direct": self.direct, "proxied": self.proxy.ws, "backend": self.url, "protobuf": protobuf}
+        addresses = {"direct": self.direct, "proxied": self.proxy.ws, "backend": self.url}
+        return addresses | {"protobuf": protobuf, "transport": self.transport}
 
     def get(self, path: str) -> tuple[str, bytes]:
         address = urllib.parse.urlsplit(path)

@@ -32,7 +32,7 @@ class Heard {
   }
 }
 
-export async function steps({ Centrifuge, websocket, protobuf, direct, proxied, backend }) {
+export async function steps({ Centrifuge, websocket, eventsource, transport, protobuf, direct, proxied, backend }) {
   const pack = (data) => (protobuf ? new TextEncoder().encode(JSON.stringify(data)) : data);
   const unpack = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
   const ask = async (path, method = "GET") => (await fetch(`${backend}${path}`, { method })).text();
@@ -43,10 +43,25 @@ export async function steps({ Centrifuge, websocket, protobuf, direct, proxied, 
   const number = (offset) => Number(String(offset ?? 0));
   const code = (promise) => promise.then(() => 0, (error) => error.code);
   const clients = [];
+  const ways = new Set();
+
+  /** Where a client connects, and what it needs for that: at one address, or at a list that it tries in order. */
+  function way(base, path) {
+    if (transport === "websocket") return [`${base}${path}`, { ...(websocket && { websocket }) }];
+    // A browser opens six connections to one host at most, and each of these keeps one for itself.
+    const host = websocket ? base : base.replace("127.0.0.1", `client-${clients.length}.localhost`);
+    const http = host.replace("ws://", "http://");
+    const options = { emulationEndpoint: `${http}/emulation`, ...(websocket && { websocket, eventsource }) };
+    const at = (name) => ({ transport: name, endpoint: `${http}${path.replace("/websocket", "")}/${name}` });
+    if (transport !== "blocked") return [[at(transport)], options];
+    return [[{ transport: "websocket", endpoint: `${base}/nothing/is/here` }, at("http_stream")], options];
+  }
 
   function open(base, sub, options = {}, path = "/connection/websocket") {
+    const [address, needed] = way(base, path);
     const settings = { minReconnectDelay: 20, maxReconnectDelay: 100, getToken: () => token({ sub }), ...options };
-    const client = new Centrifuge(`${base}${path}`, { ...settings, ...(websocket && { websocket }) });
+    const client = new Centrifuge(address, { ...settings, ...needed });
+    client.on("connected", ({ transport: name }) => ways.add(name));
     const ended = new Heard();
     client.on("disconnected", (context) => ended.add(context.code));
     clients.push(client);
@@ -246,5 +261,6 @@ export async function steps({ Centrifuge, websocket, protobuf, direct, proxied, 
   clients.forEach((client) => client.disconnect());
   [cleo, application].forEach((socket) => socket.close());
   seen.left = (await ann.ended.count(1))[0];
+  seen.ways = [...ways];
   return seen;
 }

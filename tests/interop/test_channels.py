@@ -61,8 +61,25 @@ def in_python(backend: Backend, _: pathlib.Path, *, protobuf: bool) -> dict:
 @pytest.mark.parametrize("protobuf", [False, True], ids=["json", "protobuf"])
 @pytest.mark.parametrize("run", [in_node, in_chromium, in_python])
 def test_a_library_works_unchanged(backend: Backend, tmp_path: pathlib.Path, run, protobuf: bool) -> None:
-    seen = run(backend, tmp_path, protobuf=protobuf)
+    judge(run(backend, tmp_path, protobuf=protobuf))
 
+
+@pytest.mark.parametrize(
+    ("transport", "protobuf"),
+    [("sse", False), ("http_stream", False), ("http_stream", True), ("blocked", False)],
+    ids=["sse", "http_stream-json", "http_stream-protobuf", "websocket-blocked"],
+)
+@pytest.mark.parametrize("run", [in_node, in_chromium])
+def test_it_works_where_no_websocket_gets_through(
+    backend: Backend, tmp_path: pathlib.Path, run, transport: str, protobuf: bool
+) -> None:
+    backend.transport = transport
+    seen = run(backend, tmp_path, protobuf=protobuf)
+    assert seen["ways"] == ["sse" if transport == "sse" else "http_stream"]
+    judge(seen)
+
+
+def judge(seen: dict) -> None:
     # Two clients and a plain socket in one channel.
     first = {"n": 1, "text": "grüße 👋"}
     assert seen["plain"] == [first, {"n": 2}, {"n": 3}]

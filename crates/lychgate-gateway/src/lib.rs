@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`accept`] | sockets from the kernel, limits before a byte is read |
 //! | [`http`] | the routes that are no WebSocket: login, health, metrics |
-//! | [`ws`] | upgrade, one connection's life, flush, sweep |
+//! | [`ws`] | upgrade, one connection's life, its fallbacks without a WebSocket, flush, sweep |
 //! | [`layers`] | what a request meets first: who is calling, which id it has |
 //! | [`error`] | the one table from refusal to HTTP status |
 //!

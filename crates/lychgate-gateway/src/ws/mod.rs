@@ -17,6 +17,7 @@
 //! | [`waiting`] | what takes its time, and how it goes on |
 //! | `joining` | entering with a history, also when the connection goes meanwhile |
 //! | [`socket`] | the same socket from the writing side |
+//! | [`writer`] | TCP, or the body of an answer |
 //! | [`flush`] | what the hub has queued goes to the sockets |
 //! | [`sweep`] | deadlines of all sockets, in one walk |
 //! | [`table`] | all open sockets |
@@ -44,3 +45,4 @@ pub mod table;
 pub mod upgrade;
 pub mod users;
 pub mod waiting;
+pub mod writer;

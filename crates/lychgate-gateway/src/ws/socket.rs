@@ -5,8 +5,7 @@
 //!
 //! **Invariant:** only the hub writes to `writer`, and only with the session's outbox locked, so frames never interleave.
 
-use std::io::{self, ErrorKind, IoSlice};
-use std::net::Shutdown;
+use std::io::{ErrorKind, IoSlice};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
@@ -16,8 +15,6 @@ use futures_util::task::AtomicWaker;
 use lychgate_hub::{Farewell, Sink, Written};
 use lychgate_service::policy::Permit;
 use lychgate_service::streams::{COMPLETED, UPSTREAM_FAILED};
-use socket2::SockRef;
-use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticker, Ticks, ticks_of};
@@ -25,6 +22,7 @@ use crate::ws::endpoint::Endpoint;
 use crate::ws::fallback::inbox::NotTaken;
 use crate::ws::fallback::outlet::Outlet;
 use crate::ws::profile::Event;
+use crate::ws::writer::Writer;
 
 /// The last write took less than there was.
 const BLOCKED: u8 = 1;
@@ -42,34 +40,6 @@ const PING: u8 = 32;
 const BUSY: u8 = 64;
 /// The application wants something done.
 const ORDERS: u8 = 128;
-
-/// Where what is said goes.
-pub enum Writer {
-    /// To a WebSocket, as it is.
-    Tcp(OwnedWriteHalf),
-    /// Into the body of an answer, without the frames. Few connections have one.
-    Body(Box<Outlet>),
-}
-
-impl Writer {
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match (self, slices) {
-            // The kernel has a shorter way for one.
-            (Self::Tcp(tcp), [slice]) => tcp.try_write(slice),
-            (Self::Tcp(tcp), slices) => tcp.try_write_vectored(slices),
-            (Self::Body(outlet), slices) => outlet.try_write(slices),
-        }
-    }
-
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(tcp) => tcp.as_ref().poll_write_ready(cx),
-            Self::Body(outlet) if outlet.has_room() => Poll::Ready(Ok(())),
-            // The socket's own waker is told when there is room.
-            Self::Body(_) => Poll::Pending,
-        }
-    }
-}
 
 /// One open connection.
 pub struct Socket {
@@ -332,10 +302,7 @@ impl Socket {
 
     /// Tells the peer that nothing more will come, and goes on reading.
     pub fn shut_down_writing(&self) {
-        if let Writer::Tcp(tcp) = &self.writer {
-            // An error means that the connection is gone, which the next read says better.
-            let _ = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write);
-        }
+        self.writer.shut_down();
     }
 
     /// Ends the connection without another byte.

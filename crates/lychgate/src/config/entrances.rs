@@ -141,9 +141,6 @@ fn fallbacks_are_of_channels(endpoint: &Endpoint, report: &mut Report<'_>) {
         if endpoint.settings.kind != EndpointKind::Channels {
             let wrong = "clients of this kind of endpoint come by WebSocket alone";
             report.add(transport.name(), wrong, "Remove it, or write kind = \"channels\"");
-        } else if !endpoint.settings.path.slots().is_empty() {
-            let wrong = format!("the path {} takes parameters, which nobody could give here", endpoint.settings.path);
-            report.add(transport.name(), wrong, "Remove it, or give the endpoint a path without parameters");
         }
     }
 }

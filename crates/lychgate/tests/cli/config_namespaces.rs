@@ -60,6 +60,52 @@ fn each_fault_of_a_namespace_is_told_with_its_remedy() {
 }
 
 #[test]
+fn ways_without_a_websocket_have_paths_of_their_own_and_lead_to_channels() {
+    let with = |keys: &str| GOOD.replace("kind = \"channels\"", &format!("kind = \"channels\"\n{keys}"));
+    let both = with("sse = \"/connection/sse\"\nhttp_stream = \"/connection/http_stream\"");
+    check(&both).expect(0);
+    let emulation = |path: &str| format!("[server]\nemulation = \"{path}\"\n");
+    let plain = "[endpoint.other]\npath = \"/emulation\"\n";
+    check(&format!("{GOOD}{plain}")).expect(0);
+    for (text, said) in [
+        (
+            with("sse = \"/connection/websocket\""),
+            "endpoint.realtime.sse: /connection/websocket is taken by endpoint.realtime.path",
+        ),
+        (
+            with("sse = \"/same\"\nhttp_stream = \"/same\""),
+            "endpoint.realtime.http_stream: /same is taken by endpoint.realtime.sse",
+        ),
+        (with("sse = \"/token\""), "endpoint.realtime.sse: /token is taken by login.path"),
+        (with("sse = \"no path\""), "endpoint.realtime.sse: "),
+        (
+            format!("{both}{}", emulation("/connection/sse")),
+            "server.emulation: /connection/sse is taken by endpoint.realtime.sse",
+        ),
+        (format!("{both}{plain}"), "server.emulation: /emulation is taken by endpoint.other.path"),
+        (
+            format!("{both}[endpoint.other]\npath = \"/other\"\nsse = \"/other/sse\"\n"),
+            "endpoint.other.sse: clients of this kind of endpoint come by WebSocket alone",
+        ),
+    ] {
+        let ran = check(&text).expect(2);
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    }
+    check(&format!("{both}{plain}{}", emulation("/speak"))).expect(0);
+    let place = Place::with(&[("lychgate.toml", &both)]);
+    let text = place.run(&["endpoints"]).expect(0).out;
+    for (name, url) in [
+        ("sse", "http://127.0.0.1:8000/connection/sse"),
+        ("http_stream", "http://127.0.0.1:8000/connection/http_stream"),
+    ] {
+        let line = format!("  {name}, where WebSockets are blocked: {url}\n");
+        assert!(text.contains(&line), "{line}{text}");
+        let shown: Value = serde_json::from_str(&place.run(&["endpoints", "--json"]).expect(0).out).unwrap();
+        assert_eq!(shown[0]["fallbacks"][name], url, "{shown}");
+    }
+}
+
+#[test]
 fn an_inbox_is_in_a_namespace() {
     let text = GOOD.replace("kind = \"channels\"", "kind = \"channels\"\ninbox = \"me:{user.id}\"");
     check(&text).expect(2);

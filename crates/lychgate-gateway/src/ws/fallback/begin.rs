@@ -27,8 +27,9 @@ use crate::error::HttpError;
 use crate::layers::address;
 use crate::ws::connection::Connection;
 use crate::ws::gate::Gate;
-use crate::ws::socket::{Socket, Writer};
+use crate::ws::socket::Socket;
 use crate::ws::upgrade::{self, Route};
+use crate::ws::writer::Writer;
 
 /// The query parameter with the first commands of a client that can only `GET`.
 const FIRST_COMMANDS: &str = "cf_connect";

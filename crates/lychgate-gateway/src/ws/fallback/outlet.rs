@@ -3,7 +3,7 @@
 //! The flusher fills it, and HTTP takes all of it whenever the network has room. What does not fit stays in the hub's
 //! queue, so whoever does not read is blocked, and ends as slow, like any socket.
 //!
-//! **Invariant:** it holds at most [`BODY_BYTES_MAX`] bytes, or one message that is longer.
+//! **Invariant:** it takes no message that would make it longer than [`BODY_BYTES_MAX`], unless it is empty.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -21,7 +21,8 @@ use super::sessions::SessionKey;
 use super::unwrap::{Form, Unwrapped, unwrap};
 use crate::ws::socket::Socket;
 
-/// What may wait for the network beside what waits in the hub's queue, in bytes.
+/// What may wait for the network beside what waits in the hub's queue, in bytes. Then the hub's queue grows, which has a
+/// limit and a metric of its own.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What a connection without frames has in place of a TCP socket.
