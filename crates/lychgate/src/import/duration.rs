@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Option<i128> {
 /// Milliseconds, in the largest unit that holds them whole.
 pub(super) fn show(ms: u64) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    match units.into_iter().find(|(_, unit)| ms >= *unit && ms % unit == 0) {
+    match units.into_iter().find(|(_, unit)| ms >= *unit && ms.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{}{name}", ms / unit),
         None if ms == 0 => "0s".to_owned(),
         None => format!("{ms}ms"),

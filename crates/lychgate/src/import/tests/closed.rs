@@ -139,17 +139,17 @@ fn nobody_may_more_than_before() {
     for _ in 0..4_000 {
         let mut options = json!({ "name": "ns" });
         for flag in FLAGS {
-            options[flag] = (next(&mut state) % 3 == 0).into();
+            options[flag] = (next(&mut state).is_multiple_of(3)).into();
         }
-        if next(&mut state) % 2 == 0 {
+        if next(&mut state).is_multiple_of(2) {
             options["history_size"] = 10.into();
             options["history_ttl"] = "1m".into();
         }
         options["channel_regex"] = REGEXES[next(&mut state) as usize % REGEXES.len()].into();
-        let has_backend = next(&mut state) % 2 == 0;
+        let has_backend = next(&mut state).is_multiple_of(2);
         let endpoint = if has_backend { "http://127.0.0.1:1/" } else { "grpc://127.0.0.1:1" };
         let file = json!({
-            "client": { "allow_anonymous_connect_without_token": next(&mut state) % 2 == 0 },
+            "client": { "allow_anonymous_connect_without_token": next(&mut state).is_multiple_of(2) },
             "channel": {
                 "namespaces": [options],
                 "proxy": { "subscribe": { "endpoint": endpoint }, "publish": { "endpoint": endpoint } },
