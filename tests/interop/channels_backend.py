@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 FOLDER = pathlib.Path(__file__).parent
 LIBRARY = FOLDER / "node_modules" / "centrifuge" / "dist"
@@ -135,8 +135,8 @@ class Backend:
             case "/token":
                 query = dict(urllib.parse.parse_qsl(address.query))
                 seconds = float(query.pop("seconds", "600"))
-                if "info" in query:
-                    query["info"] = json.loads(query["info"])
+                for name in {"info", "channels", "subs"} & query.keys():
+                    query[name] = json.loads(query[name])
                 return "text/plain", token(query.pop("sub"), seconds, **query).encode()
             case "/page":
                 library = "centrifuge.protobuf.js" if self.protobuf else "centrifuge.js"
@@ -148,10 +148,13 @@ class Backend:
                 return "text/javascript", (LIBRARY / address.path[1:]).read_bytes()
         return "text/plain", b""
 
-    def post(self, path: str, body: bytes) -> bytes:
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         match path:
+            case "/call" if (call := json.loads(body))["event"] == "connect":
+                data = {"user": call["data"]["user"], "tenant": headers.get("x-tenant")}
+                result = {"user": data["user"], "data": data, "channels": ["chat:3"], "info": {"by": "the application"}}
+                return json.dumps({"result": result}).encode()
             case "/call":
-                call = json.loads(body)
                 if call["event"] == "publish":
                     # A publication that the application puts labels on.
                     return json.dumps({"result": {"tags": {"by": call["user"], "what": "é 👋"}}}).encode()
@@ -184,7 +187,7 @@ def start_backend() -> Iterator[Backend]:
 
         def do_POST(self) -> None:  # noqa: N802
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.answer("application/json", backend.post(self.path, body))
+            self.answer("application/json", backend.post(self.path, body, self.headers))
 
         def answer(self, kind: str, body: bytes) -> None:
             self.send_response(200)

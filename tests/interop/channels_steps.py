@@ -62,6 +62,16 @@ class SeenByClient(ClientEventHandler):
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.ended, self.publications, self.subscribed, self.unsubscribed = Heard(), Heard(), Heard(), Heard()
+        self.greeted, self.put, self.people = Heard(), Heard(), Heard()
+
+    async def on_connected(self, ctx) -> None:
+        await self.greeted.add(ctx.data and self.codec.unpack(ctx.data))
+
+    async def on_join(self, ctx) -> None:
+        await self.people.add([ctx.channel, f"join {ctx.info.user}"])
+
+    async def on_leave(self, ctx) -> None:
+        await self.people.add([ctx.channel, f"leave {ctx.info.user}"])
 
     async def on_disconnected(self, ctx) -> None:
         await self.ended.add(ctx.code)
@@ -71,6 +81,7 @@ class SeenByClient(ClientEventHandler):
 
     async def on_subscribed(self, ctx) -> None:
         await self.subscribed.add([ctx.channel, ctx.was_recovering, ctx.recovered])
+        await self.put.add([ctx.channel, ctx.data and self.codec.unpack(ctx.data), ctx.was_recovering, ctx.recovered])
 
     async def on_unsubscribed(self, ctx) -> None:
         await self.unsubscribed.add(ctx.channel)
@@ -164,6 +175,7 @@ class Steps:
         try:
             ann, bob = await self.share(seen)
             await self.come_back(seen, ann, bob)
+            await self.are_put(seen, bob)
             await self.are_refused(seen, bob)
             await self.is_moved(seen)
             await self.renew(seen)
@@ -255,6 +267,48 @@ class Steps:
 
         _, asked = await self.follow(bob, "short:a", get_state=another)
         seen["asked"] = [await asked.publications.count(2), len(states)]
+
+    async def are_put(self, seen: dict, bob: Client) -> None:
+        """Into channels: by the token of a connection, which is cut, and by the application for one without a token."""
+        told = {"override": {"force_push_join_leave": {"value": True}}, "data": {"topic": "lamps"}}
+        subs = {"chat:2": told, "paid:silver": {"info": {"rank": 3}}}
+        dora = self.open(self.backend.proxy.ws, "dora", get_token=lambda: self.token("dora", subs=subs))
+        await dora.connect()
+        await dora.events.put.count(3)
+        there, at_bob = await self.follow(bob, "chat:2")
+        await at_bob.subscribed.count(1)
+        await there.publish(self.codec.pack({"n": 1}))
+        await dora.events.publications.count(1)
+        self.backend.proxy.cut()
+        await there.publish(self.codec.pack({"n": 2}))
+        await there.publish(self.codec.pack({"n": 3}))
+        self.backend.proxy.mend()
+        await dora.events.put.count(6)
+        await there.publish(self.codec.pack({"n": 4}))
+        seen["put"] = {
+            "publications": await dora.events.publications.count(4),
+            "channels": sorted(dora.events.put.all[:3]),
+            "again": sorted(dora.events.put.all[3:6]),
+        }
+        await there.unsubscribe()
+        people = await dora.events.people.until("bob leaves", lambda people: ["chat:2", "leave bob"] in people)
+        seen["put"]["people"] = [people[0], ["chat:2", "join bob"] in people]
+
+        data = self.codec.pack({"user": "finn"})
+        named = {"path": "/connection/named", "token": "", "data": data, "headers": {"x-tenant": "acme"}}
+        finn = self.open(self.backend.direct, "", **named)
+        await finn.connect()
+        await finn.events.put.count(2)
+        third, at_third = await self.follow(bob, "chat:3")
+        await at_third.subscribed.count(1)
+        await third.publish(self.codec.pack({"n": 1}))
+        there = (await third.presence()).clients.values()
+        seen["named"] = {
+            "data": (await finn.events.greeted.count(1))[0],
+            "channels": sorted(one[0] for one in finn.events.put.all),
+            "publications": await finn.events.publications.count(1),
+            "info": [self.codec.unpack(one.conn_info) for one in there if one.user == "finn"][0],
+        }
 
     async def are_refused(self, seen: dict, bob: Client) -> None:
         seen["refused"] = {}

@@ -101,6 +101,22 @@ def judge(seen: dict) -> None:
     # centrifuge-python has no other way to say where it was.
     assert seen.get("lost") in (None, [[True, True, True, False], []]), "what is forgotten is not told in part"
 
+    # Into channels by the token: what was missed in a cut comes once and in order, and people are told of.
+    silver, inbox = ["paid:silver", None], ["inbox:dora", None]
+    chat = ["chat:2", {"topic": "lamps"}]
+    assert seen["put"]["channels"] == [[*chat, False, False], [*inbox, False, False], [*silver, False, False]]
+    assert seen["put"]["again"] == [[*chat, True, True], [*inbox, True, True], [*silver, False, False]]
+    assert seen["put"]["publications"] == [["chat:2", {"n": n}] for n in range(1, 5)]
+    assert seen["put"]["people"] == [["chat:2", "join dora"], True]
+
+    # Without a token the application says who it is, and where it belongs.
+    assert seen["named"] == {
+        "data": {"user": "finn", "tenant": "acme"},
+        "channels": ["chat:3", "inbox:finn"],
+        "publications": [["chat:3", {"n": 1}]],
+        "info": {"by": "the application"},
+    }
+
     # Differences come to what was said, live and in what was missed.
     assert [data["n"] for data, _, _ in seen["long"]] == list(range(1, 10))
     assert all(data["text"] == "lorem ipsum dolor sit amet " * 20 for data, _, _ in seen["long"])

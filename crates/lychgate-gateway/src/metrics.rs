@@ -56,7 +56,7 @@ metrics! {
     FALLBACKS = "lychgate_fallback_connections", Gauge, ["endpoint", "transport"], "Connections among all that came by `sse` or `http_stream`, admitted or not yet";
     FALLBACKS_BEGUN = "lychgate_fallback_connects", Counter, ["endpoint", "transport"], "Connections that began by `sse` or `http_stream`, before they were admitted or refused";
     EMULATED = "lychgate_emulation_requests", Counter, ["outcome"], "Requests of such clients to say something, by outcome: `ok` or why not";
-    CREDENTIALS = "lychgate_credentials", Counter, ["endpoint", "kind"], "Credentials that came with a connection, by the kind of place they were in";
+    CREDENTIALS = "lychgate_credentials", Counter, ["endpoint", "kind"], "Credentials that came with a connection, by the kind of place they were in; `application` where it said who connects";
     REFUSALS = "lychgate_refusals", Counter, ["endpoint", "reason"], "Connections that were refused at the gate, by the check that failed";
     CLOSES = "lychgate_closes", Counter, ["endpoint", "event"], "Admitted connections that the server closed, by event";
     ACCEPTS_REFUSED = "lychgate_accepts_refused", Counter, ["limit"], "Sockets or requests turned away before any credential was read, by limit";

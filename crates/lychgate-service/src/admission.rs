@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_token::{Refusal, Token, Verifier};
+use serde_json::{Map, Value};
 
 use crate::grants::Grants;
 use crate::identity::{IdentityRule, Unidentified};
@@ -153,13 +154,48 @@ impl Admission {
                 None => return Err(Refusal::Malformed.into()),
             },
         };
+        self.admit_proof(proof, now, door, parameters).await
+    }
+
+    /// Lets in whom the application names, in the fields of its answer; where it names nobody, as a visitor.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call did nothing.
+    pub async fn admit_named(
+        &self,
+        answer: &Map<String, Value>,
+        door: &Door,
+        parameters: Result<Parameters, BadParameter>,
+    ) -> Result<Admitted, Refused> {
+        let proof = Proof::of_application(answer).map_err(Refusal::from)?;
+        self.admit_proof(proof, self.clock.now(), door, parameters).await
+    }
+
+    async fn admit_proof(
+        &self,
+        proof: Proof,
+        now: UnixMicros,
+        door: &Door,
+        parameters: Result<Parameters, BadParameter>,
+    ) -> Result<Admitted, Refused> {
         let ends_in = match proof.exp {
             None => None,
             Some(exp) => Some(ends_in(exp, now).ok_or(Refusal::Expired { exp, now: now.seconds() })?),
         };
-        let principal = door.identity.identify(&proof).await?;
+        let principal = if proof.subject.is_empty() {
+            door.identity.visitor(parameters.as_ref().ok())?
+        } else {
+            door.identity.identify(&proof).await?
+        };
         let parameters = parameters.map_err(|_| Denied::NotFound)?;
-        door.identity.compare(&principal, &parameters)?;
+        if !principal.is_anonymous() {
+            door.identity.compare(&principal, &parameters)?;
+        }
         let permit = door.policy.permit(principal, parameters, &proof.grants).await?;
         Ok(Admitted { permit, ends_in, proof: Some(proof) })
     }

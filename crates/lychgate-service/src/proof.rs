@@ -1,18 +1,16 @@
 //! What a verified credential has proved, in the few words that the gate goes by.
 //!
-//! A token proves it, and so does a ticket that stands in for one.
+//! A token proves it, and so does a ticket that stands in for one, and so does the application's own answer to the question
+//! who connects, over a call that it knows by its signature.
 
-use lychgate_token::Claims;
+use lychgate_token::{Claims, PayloadFault, is_subject};
 use serde_json::{Map, Value, json};
 
-use crate::channels::Vouch;
+use crate::channels::{BEARING_CLAIMS, BadOption, Bearing, Vouch};
 use crate::grants::{self, Grants};
 
 /// The claims by which tokens call their user, the first one that is there.
 const NAME_CLAIMS: [&str; 3] = ["username", "preferred_username", "name"];
-
-/// The claim that says what others may know of a connection.
-const INFO_CLAIM: &str = "info";
 
 /// The proven word of an issuer.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +23,12 @@ pub struct Proof {
     pub exp: Option<u64>,
     /// What it grants.
     pub grants: Grants,
-    /// What others may know of the connection.
-    pub info: Option<Value>,
     /// Whether it speaks of one channel, and so not of who connects.
     pub is_for_a_channel: bool,
-    /// The grants as they were written, for a ticket.
-    caps: Option<Value>,
+    /// Whether it is the application's own word.
+    pub is_of_application: bool,
+    /// What it says of grants and of the connection, as it was written.
+    written: Map<String, Value>,
 }
 
 impl Proof {
@@ -43,10 +41,42 @@ impl Proof {
             name: NAME_CLAIMS.iter().find_map(text).map(str::to_owned),
             exp: claims.exp,
             grants: Grants::of_claims(&claims.extra),
-            info: claims.extra.get(INFO_CLAIM).cloned(),
             is_for_a_channel: Vouch::is_vouch(claims),
-            caps: claims.extra.get(grants::CLAIM).cloned(),
+            is_of_application: false,
+            written: written(&claims.extra),
         }
+    }
+
+    /// What the application says of who connects, in the fields of its answer; whom it names may be nobody: `""`.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadFault`] names the field that cannot be read.
+    pub fn of_application(fields: &Map<String, Value>) -> Result<Self, PayloadFault> {
+        let subject = match fields.get("user") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(user)) if user.is_empty() || is_subject(user) => user.clone(),
+            Some(_) => return Err(PayloadFault::ClaimShape("user")),
+        };
+        let mut written = written(fields);
+        let data =
+            ["data", "b64data"].into_iter().filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())));
+        written.extend(data);
+        let exp = match written.remove("expire_at") {
+            None => None,
+            Some(at) => Some(at.as_u64().ok_or(PayloadFault::ClaimShape("expire_at"))?).filter(|at| *at > 0),
+        };
+        let grants = Grants::of_claims(&written);
+        Ok(Self { subject, name: None, exp, grants, is_for_a_channel: false, is_of_application: true, written })
+    }
+
+    /// What it says of the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`BadOption`] names what cannot be read.
+    pub fn bearing(&self) -> Result<Bearing, BadOption> {
+        Bearing::read(&self.written)
     }
 
     /// What is left of a proof once its token is gone: whom it was about.
@@ -57,29 +87,25 @@ impl Proof {
             name: None,
             exp: None,
             grants: Grants::default(),
-            info: None,
             is_for_a_channel: false,
-            caps: None,
+            is_of_application: false,
+            written: Map::new(),
         }
     }
 
     /// As JSON text that [`from_json`](Self::from_json) reads.
     #[must_use]
     pub fn to_json(&self) -> String {
-        json!({
-            "sub": self.subject,
-            "name": self.name,
-            "exp": self.exp,
-            INFO_CLAIM: self.info,
-            grants::CLAIM: self.caps,
-        })
-        .to_string()
+        let mut fields = self.written.clone();
+        let own = [("sub", json!(self.subject)), ("name", json!(self.name)), ("exp", json!(self.exp))];
+        fields.extend(own.map(|(key, value)| (key.to_owned(), value)));
+        Value::Object(fields).to_string()
     }
 
     /// From what [`to_json`](Self::to_json) wrote; `None` for anything else.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
-        let mut fields: Map<String, Value> = serde_json::from_str(text).ok()?;
+        let fields: Map<String, Value> = serde_json::from_str(text).ok()?;
         let grants = Grants::of_claims(&fields);
         Some(Self {
             subject: fields.get("sub")?.as_str()?.to_owned(),
@@ -90,10 +116,17 @@ impl Proof {
             },
             grants,
             is_for_a_channel: false,
-            info: fields.remove(INFO_CLAIM).filter(|info| !info.is_null()),
-            caps: fields.remove(grants::CLAIM).filter(|caps| !caps.is_null()),
+            is_of_application: false,
+            written: written(&fields),
         })
     }
+}
+
+/// What is kept as it was written.
+fn written(fields: &Map<String, Value>) -> Map<String, Value> {
+    let names = BEARING_CLAIMS.into_iter().chain([grants::CLAIM]);
+    let found = names.filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())));
+    found.filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// What can be shown as a name: 1 to 255 bytes without control characters.
@@ -115,9 +148,11 @@ mod tests {
                 name: name.map(str::to_owned),
                 exp,
                 grants: caps.as_ref().map_or_else(Grants::default, |_| Grants::of_claims(claims.as_object().unwrap())),
-                info: exp.map(|_| json!({ "colour": "red" })),
                 is_for_a_channel: false,
-                caps,
+                is_of_application: false,
+                written: written(
+                    json!({ "caps": caps, "info": { "colour": "red" }, "channels": ["a"] }).as_object().unwrap(),
+                ),
             };
             assert_eq!(Proof::from_json(&proof.to_json()), Some(proof));
         }

@@ -67,6 +67,12 @@ pub fn is_registered_claim(name: &str) -> bool {
     REGISTERED.contains(&name)
 }
 
+/// Whether a text can be whom a token is about: 1 to 255 bytes without control or format characters.
+#[must_use]
+pub fn is_subject(text: &str) -> bool {
+    is_name(text)
+}
+
 /// Checks the claims of a token whose signature a key of `profile` has verified.
 ///
 /// The order is: is it ours (`typ`, `iss`, `aud`), is it now (`exp`, `nbf`, `iat`), and who is it.

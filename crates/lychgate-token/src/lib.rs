@@ -47,7 +47,7 @@ mod token;
 mod verify;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use claims::{Claims, is_registered_claim};
+pub use claims::{Claims, is_registered_claim, is_subject};
 pub use compact::TOKEN_BYTES_MAX;
 pub use inspect::{Inspection, inspect};
 pub use key::{KeyFault, VerifyingKey};

@@ -7,9 +7,11 @@ use std::time::Duration;
 use lychgate_service::admission::{Admitted, Refused};
 use lychgate_service::conversation::Counts;
 use lychgate_service::policy::{Denied, Parameters};
+use lychgate_service::ports::application::Header;
 use lychgate_service::ports::rights::RightsError;
 use lychgate_service::target::BadParameter;
-use lychgate_token::Refusal;
+use lychgate_token::{Refusal, UnixSeconds};
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::layers::request_id::RequestId;
@@ -49,6 +51,8 @@ pub struct Caller {
     pub address: IpAddr,
     /// What they ask for.
     pub parameters: Result<Parameters, BadParameter>,
+    /// Headers of the request, as far as the application is to know them.
+    pub headers: Box<[Header]>,
 }
 
 /// Decides by what the request holds.
@@ -74,7 +78,7 @@ pub async fn decide(
 
 /// Identity, policy and the user's connections, in this order.
 pub async fn admit(gate: &Gate, endpoint: &Endpoint, found: Result<Option<Found>, Refusal>, caller: Caller) -> Outcome {
-    let Caller { address, parameters } = caller;
+    let Caller { address, parameters, .. } = caller;
     let seen = gate.changes.seen();
     let admitted = match found {
         Ok(found) => {
@@ -87,6 +91,27 @@ pub async fn admit(gate: &Gate, endpoint: &Endpoint, found: Result<Option<Found>
         }
         Err(refusal) => Err(refusal.into()),
     };
+    placed(gate, endpoint, admitted, address, seen)
+}
+
+/// The same for whom the application names, in the fields of its answer.
+pub async fn admit_named(gate: &Gate, endpoint: &Endpoint, answer: &Map<String, Value>, caller: Caller) -> Outcome {
+    let Caller { address, parameters, .. } = caller;
+    let seen = gate.changes.seen();
+    endpoint.metrics.credential("application");
+    let admission = gate.admission.admit_named(answer, &endpoint.settings.door, parameters);
+    let admitted = timeout(gate.limits.handshake_timeout, admission).await.unwrap_or_else(|_| Err(too_late()));
+    placed(gate, endpoint, admitted, address, seen)
+}
+
+/// Gives somebody who is let in a place among the connections of their user, or says why they are not.
+fn placed(
+    gate: &Gate,
+    endpoint: &Endpoint,
+    admitted: Result<Admitted, Refused>,
+    address: IpAddr,
+    seen: Seen,
+) -> Outcome {
     let admitted = match admitted {
         Ok(admitted) => admitted,
         Err(refused) => {
@@ -108,6 +133,15 @@ pub async fn admit(gate: &Gate, endpoint: &Endpoint, found: Result<Option<Found>
             let why = "the user has as many connections as limits.connections_per_user allows";
             refuse(endpoint, address, "connections_per_user", &why, Event::OverLimit)
         }
+    }
+}
+
+/// Refuses somebody who shows no credential and whom nobody names; gives the event that it is.
+pub fn refuse_nobody(endpoint: &Endpoint, address: IpAddr) -> Event {
+    let refusal = Refusal::Missing;
+    match refuse(endpoint, address, refusal.code(), &refusal, Event::Missing) {
+        Outcome::Refuse(event) => event,
+        _ => Event::Missing,
     }
 }
 
@@ -197,6 +231,11 @@ pub fn stand(
 pub fn expiry(ticker: Ticker, ends_in: Option<Duration>) -> Ticks {
     // One more, since `now` is rounded down: a token is good until its last moment.
     ends_in.map_or(NEVER, |left| ticker.now().saturating_add(ticks(left)).saturating_add(1))
+}
+
+/// The same for an end that is known in seconds since 1970, which come from the same clock as `now_s`.
+pub fn expiry_at(ticker: Ticker, ends_at: UnixSeconds, now_s: UnixSeconds) -> Ticks {
+    expiry(ticker, Some(Duration::from_secs(ends_at.saturating_sub(now_s))))
 }
 
 /// When the right is asked for again, spread so that connections that came together do not ask together.

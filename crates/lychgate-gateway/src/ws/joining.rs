@@ -86,8 +86,8 @@ mod tests {
     use lychgate_service::grants::Grants;
     use lychgate_service::policy::{Access, Parameters, Policy};
     use lychgate_service::ports::broker::{
-        Broker, BrokerError, Entry as BrokerEntry, Happening, HistoryPage, HistoryQuery, HistoryRefused, Publication,
-        Published, Since,
+        Broker, BrokerError, Entry as BrokerEntry, Happening, HistoryPage, HistoryQuery, HistoryRefused,
+        Place as BrokerPlace, Publication, Published,
     };
     use lychgate_service::principal::Principal;
 
@@ -117,8 +117,8 @@ mod tests {
             Ok(Published { offset: 1, epoch: None, sessions: 0 })
         }
 
-        fn enter(&self, _: &ChannelName, _: Option<Since<'_>>, _: usize, enter: &mut dyn FnMut(BrokerEntry<'_>)) {
-            enter(BrokerEntry { top: None, recovered: None, missed: &[] });
+        fn enter_all(&self, places: &[BrokerPlace<'_>], _: usize, enter: &mut dyn FnMut(&[BrokerEntry<'_>])) {
+            enter(&vec![BrokerEntry { top: None, recovered: None, missed: &[] }; places.len()]);
         }
 
         fn history(&self, _: &ChannelName, _: HistoryQuery<'_>) -> Result<HistoryPage, HistoryRefused> {

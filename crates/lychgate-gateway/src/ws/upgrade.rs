@@ -33,7 +33,7 @@ use crate::layers::address;
 use crate::settings::Behaviour;
 use crate::ticks::{Ticks, ticks};
 use crate::ws::admit::{self, Caller, Outcome};
-use crate::ws::channels::{Client, Known};
+use crate::ws::channels::{Client, Known, OnConnect};
 use crate::ws::connection::Connection;
 use crate::ws::credential;
 use crate::ws::endpoint::Endpoint;
@@ -132,7 +132,14 @@ pub(super) async fn decide(
     if matches!(&found, Ok(Some(found)) if found.kind == "cookie") && !parts.headers.contains_key(header::ORIGIN) {
         return Err(wrong_origin(gate));
     }
-    let caller = Caller { address: client, parameters: read_parameters(endpoint, parts, path) };
+    let headers = match (&found, OnConnect::of(&settings.behaviour)) {
+        (Ok(None), Some(on_connect)) if on_connect.takes_cookie_of_nobody(&parts.headers) => {
+            return Err(wrong_origin(gate));
+        }
+        (Ok(None), Some(on_connect)) => on_connect.taken_from(&parts.headers),
+        _ => Box::default(),
+    };
+    let caller = Caller { address: client, parameters: read_parameters(endpoint, parts, path), headers };
     let outcome = admit::decide(gate, endpoint, found, caller).await;
     if let (Outcome::Refuse(event), RefuseBy::Http) = (&outcome, settings.profile.refuse_by) {
         return Err(settings.profile.http_error(*event));

@@ -15,6 +15,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("channel", "the name of a channel, which may hold a user's id"),
     ("code", "the stable code of an HTTP refusal, as in its body"),
     ("connections", "open WebSockets"),
+    ("dropped", "publications that are not kept any more"),
     ("endpoint", "the endpoint's configured name"),
     ("event", "why the server closed a connection: an event of [the close codes](close-codes.md)"),
     (
@@ -30,6 +31,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("retry_after_ms", "how long a throttled client has to wait, in milliseconds"),
     ("route", "the configured name of a route of HTTP, or what the API was asked for, such as `put_member`"),
     ("times", "how often in a row"),
+    ("tries", "how often a call was made so far"),
     ("user", "a verified user's name"),
     ("user_id", "a user's number in the database"),
     ("violation", "which rule of RFC 6455 a peer broke"),

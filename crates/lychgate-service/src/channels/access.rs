@@ -8,6 +8,7 @@ use lychgate_token::{Token, UnixSeconds, Verifier};
 use uuid::Uuid;
 
 use super::namespace::{Namespace, Namespaces, Who};
+use super::options::Options;
 use super::vouch::{Vouch, VouchRefused};
 use crate::grants::Grants;
 use crate::policy::{Denied, Parameters, Permit};
@@ -26,6 +27,8 @@ pub struct Member {
     pub client: Box<str>,
     /// What its token says of the connection, as JSON text.
     pub info: Option<Box<str>>,
+    /// What the application has said of it and is told again, as the text of a JSON object.
+    pub meta: Option<Box<str>>,
 }
 
 impl Member {
@@ -55,6 +58,38 @@ pub struct Entrance {
     pub ends_at: Option<UnixSeconds>,
     /// Whether somebody has vouched for it, so that nobody has to be asked.
     pub is_vouched: bool,
+    /// What counts at the moment of entering alone.
+    pub extras: Option<Box<Extras>>,
+}
+
+/// What somebody who vouches says of the moment of entering.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// What the client is told with its subscription, as JSON text.
+    pub data: Option<Box<str>>,
+    /// Whether it has a position without asking for it.
+    pub positioning: Option<bool>,
+    /// Whether it can be recovered without asking for it.
+    pub recovery: Option<bool>,
+}
+
+impl Extras {
+    fn of(options: &Options) -> Option<Box<Self>> {
+        let (positioning, recovery) = (options.overrides.force_positioning, options.overrides.force_recovery);
+        let extras = Self { data: options.data.clone(), positioning, recovery };
+        (extras != Self::default()).then(|| Box::new(extras))
+    }
+}
+
+impl Entrance {
+    /// Takes what somebody says of it who vouches for it.
+    pub fn amend(&mut self, options: &Options) {
+        if let Some(namespace) = options.overrides.applied_to(&self.namespace) {
+            self.namespace = Arc::new(namespace);
+        }
+        self.info.clone_from(&options.info);
+        self.extras = Extras::of(options);
+    }
 }
 
 /// Why somebody does not come into a channel.
@@ -119,12 +154,25 @@ impl ChannelAccess {
             }
             let permit =
                 namespace.policy.permit_to(name, member.principal.clone(), &parameters, &member.grants).await?;
-            return Ok(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: false });
+            return Ok(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: false, extras: None });
         };
         let vouch = self.read(&token, &name, member)?;
-        let permit = namespace.policy.vouched(&vouch, member.principal.clone())?;
-        let info = vouch.info().map(Into::into);
-        Ok(Entrance { permit, namespace, info, ends_at: vouch.expires_at(), is_vouched: true })
+        self.put_in(&vouch, &member.principal)
+    }
+
+    /// The right of `principal` to a channel for which somebody vouches. Nobody is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEntered`].
+    pub fn put_in(&self, vouch: &Vouch, principal: &Principal) -> Result<Entrance, NotEntered> {
+        let (namespace, _) = self.find(vouch.channel())?;
+        let namespace = Arc::clone(namespace);
+        let permit = namespace.policy.vouched(vouch, principal.clone())?;
+        let ends_at = vouch.expires_at();
+        let mut entrance = Entrance { permit, namespace, info: None, ends_at, is_vouched: true, extras: None };
+        entrance.amend(vouch.options());
+        Ok(entrance)
     }
 
     /// The new end of a right that was vouched for, by another token for the same channel and user.
@@ -196,6 +244,7 @@ impl ChannelAccess {
     }
 
     fn read(&self, token: &Token, channel: &ChannelName, member: &Member) -> Result<Vouch, VouchRefused> {
-        Vouch::read(&self.verifier, token, self.now_s(), channel, member.principal.subject())
+        let whom = (member.principal.subject(), &*member.client);
+        Vouch::read(&self.verifier, token, self.now_s(), channel, whom)
     }
 }

@@ -1,11 +1,12 @@
 //! Questions to the application about what clients do in channels, in the shapes of Centrifugo's proxies.
 //!
 //! A request names the client and what it wants. The answer is `{"result": …}`, `{"error": {"code", "message"}}` or
-//! `{"disconnect": {"code", "reason"}}`; an empty one lets pass.
+//! `{"disconnect": {"code", "reason"}}`; an empty one lets pass, but it neither names anybody nor prolongs anything.
 //!
 //! **Invariant:** what was not answered is not allowed.
 //!
-//! **Absent on purpose:** retries. A client that is told that an error is temporary asks again itself.
+//! **Absent on purpose:** a second try. Whether a call is made again is a setting of the application's address; a client
+//! that is told that an error is temporary asks again itself.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::access::Member;
-use crate::ports::application::Application;
+use crate::ports::application::{Application, Header, Manner};
 
 /// Codes of errors that are the application's own.
 const ERROR_CODES: std::ops::RangeInclusive<u32> = 400..=1999;
@@ -29,11 +30,22 @@ const TEXT_BYTES_MAX: usize = 123;
 #[derive(Clone)]
 pub struct Callback(Arc<dyn Application>);
 
+/// How a client speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// By what: `websocket`, `sse` or `http_stream`.
+    pub transport: &'a str,
+    /// In what: `json` or `protobuf`.
+    pub encoding: &'a str,
+}
+
 /// What the application says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answered {
     /// Yes, with what it has to say beside it.
     Result(Map<String, Value>),
+    /// Nothing was said.
+    Nothing,
     /// The command fails with this error.
     Error {
         /// 400 to 1999.
@@ -78,15 +90,46 @@ pub enum Wish<'a> {
         /// What, as JSON text.
         data: &'a str,
     },
+    /// To stay connected.
+    Refresh,
+    /// To stay subscribed.
+    SubRefresh {
+        /// To which channel.
+        channel: &'a str,
+    },
+}
+
+/// Somebody who wants to connect and has shown no credential.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer<'a> {
+    /// What the connection is called.
+    pub client: &'a str,
+    /// What the client calls itself.
+    pub name: &'a str,
+    /// Its version of that.
+    pub version: &'a str,
+    /// What it says, as JSON text; `null` if it says nothing.
+    pub data: &'a str,
+    /// The channels that it was put into before.
+    pub channels: &'a [&'a str],
+    /// Headers of its request, as far as the application wants them.
+    pub headers: &'a [Header],
 }
 
 impl Wish<'_> {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Rpc { .. } => "rpc",
             Self::Subscribe { .. } => "subscribe",
             Self::Publish { .. } => "publish",
+            Self::Refresh => "refresh",
+            Self::SubRefresh { .. } => "sub_refresh",
         }
+    }
+
+    /// Whether the application is asked for its word, and does nothing but give it.
+    const fn is_question(self) -> bool {
+        !matches!(self, Self::Rpc { .. } | Self::Publish { .. })
     }
 }
 
@@ -120,41 +163,63 @@ impl Callback {
         Self(application)
     }
 
-    /// Asks what is to become of a wish of `member`, who came by `transport` (`websocket`, `sse` or `http_stream`) and
-    /// speaks in `encoding` (`json` or `protobuf`).
+    /// Asks what is to become of a wish of `member`, who speaks this `way`.
     ///
     /// # Cancel safety
     ///
     /// A dropped call may have reached the application.
-    pub async fn ask(&self, member: &Member, transport: &str, encoding: &str, wish: Wish<'_>) -> Answered {
-        let mut body = json!({
-            "client": member.client,
-            "transport": transport,
-            "protocol": encoding,
-            "encoding": "json",
-            "user": member.author(None).user,
-            "event": wish.name(),
-        });
-        let said = match wish {
-            Wish::Rpc { method, data } => [("method", json!(method)), ("data", value(data))],
+    pub async fn ask(&self, member: &Member, way: Way<'_>, wish: Wish<'_>) -> Answered {
+        let mut fields = fields(wish.name(), &member.client, way);
+        fields.push(("user", json!(member.author(None).user)));
+        fields.extend(member.meta.as_ref().map(|meta| ("meta", value(meta))));
+        match wish {
+            Wish::Rpc { method, data } => fields.extend([("method", json!(method)), ("data", value(data))]),
             Wish::Subscribe { channel, data } | Wish::Publish { channel, data } => {
-                [("channel", json!(channel)), ("data", value(data))]
+                fields.extend([("channel", json!(channel)), ("data", value(data))]);
             }
-        };
-        if let Some(fields) = body.as_object_mut() {
-            fields.extend(said.map(|(key, value)| (key.to_owned(), value)));
+            Wish::SubRefresh { channel } => fields.push(("channel", json!(channel))),
+            Wish::Refresh => {}
         }
-        match self.0.call(&body).await {
+        let manner = Manner { is_question: wish.is_question(), headers: &[] };
+        self.put(wish.name(), fields, manner).await
+    }
+
+    /// Asks who `newcomer` is, who speaks this `way`, and whether it may connect.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have reached the application.
+    pub async fn who_connects(&self, newcomer: &Newcomer<'_>, way: Way<'_>) -> Answered {
+        let mut fields = fields("connect", newcomer.client, way);
+        fields.extend([("name", json!(newcomer.name)), ("version", json!(newcomer.version))]);
+        fields.extend([("data", value(newcomer.data)), ("channels", json!(newcomer.channels))]);
+        self.put("connect", fields, Manner { is_question: true, headers: newcomer.headers }).await
+    }
+
+    async fn put(&self, event: &'static str, fields: Vec<(&str, Value)>, manner: Manner<'_>) -> Answered {
+        let body = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        match self.0.call_as(&Value::Object(body), manner).await {
             Ok(answer) => read(answer).unwrap_or_else(|| {
-                tracing::warn!(event = wish.name(), reason = "answer", "an answer of the application cannot be used");
+                tracing::warn!(event, reason = "answer", "an answer of the application cannot be used");
                 Answered::Failed
             }),
             Err(fault) => {
-                tracing::warn!(event = wish.name(), reason = fault.code(), "the application was not asked: {fault}");
+                tracing::warn!(event, reason = fault.code(), "the application was not asked: {fault}");
                 Answered::Failed
             }
         }
     }
+}
+
+/// What every question says.
+fn fields(event: &'static str, client: &str, way: Way<'_>) -> Vec<(&'static str, Value)> {
+    vec![
+        ("client", json!(client)),
+        ("transport", json!(way.transport)),
+        ("protocol", json!(way.encoding)),
+        ("encoding", json!("json")),
+        ("event", json!(event)),
+    ]
 }
 
 /// JSON text as a value; what is no JSON is none.
@@ -164,7 +229,7 @@ fn value(text: &str) -> Value {
 
 fn read(answer: Value) -> Option<Answered> {
     if answer.is_null() {
-        return Some(Answered::Result(Map::new()));
+        return Some(Answered::Nothing);
     }
     let answer: Answer = serde_json::from_value(answer).ok()?;
     let cut = |mut text: String| {
@@ -181,7 +246,7 @@ fn read(answer: Value) -> Option<Answered> {
             let message = cut(message);
             ERROR_CODES.contains(&code).then_some(Answered::Error { code, message, is_temporary: temporary })
         }
-        Answer { result, error: None, disconnect: None } => Some(Answered::Result(result.unwrap_or_default())),
+        Answer { result, error: None, disconnect: None } => Some(result.map_or(Answered::Nothing, Answered::Result)),
         _ => None,
     }
 }
@@ -201,8 +266,9 @@ mod tests {
     fn answers_are_one_thing_or_none() {
         let error = |code, temporary| Answered::Error { code, message: "no".to_owned(), is_temporary: temporary };
         for (answer, wanted) in [
-            (json!(null), Some(Answered::Result(Map::new()))),
-            (json!({}), Some(Answered::Result(Map::new()))),
+            (json!(null), Some(Answered::Nothing)),
+            (json!({}), Some(Answered::Nothing)),
+            (json!({ "result": null }), Some(Answered::Nothing)),
             (json!({ "result": {} }), Some(Answered::Result(Map::new()))),
             (json!({ "error": { "code": 400, "message": "no" } }), Some(error(400, false))),
             (json!({ "error": { "code": 1999, "message": "no", "temporary": true } }), Some(error(1999, true))),

@@ -65,8 +65,12 @@ pub struct Namespace {
     pub publish: Who,
     /// Who may see who is there; `None` where nobody keeps account of it.
     pub presence: Option<Who>,
+    /// Whether a subscriber is on the list of who is there, where account is kept of it.
+    pub lists: bool,
     /// Whether subscribers are told who comes and goes.
     pub join_leave: Asked,
+    /// Whether others may be told that a subscriber comes and goes.
+    pub announces: bool,
     /// What is kept, and who may read it.
     pub history: Option<(Retention, Who)>,
     /// Whether clients that come back get what they have missed.
@@ -77,6 +81,8 @@ pub struct Namespace {
     pub on_subscribe: Option<Callback>,
     /// Who is asked what becomes of a client's publication.
     pub on_publish: Option<Callback>,
+    /// Who is asked whether a subscription that would end may go on.
+    pub on_sub_refresh: Option<Callback>,
 }
 
 /// All namespaces of a server.
@@ -149,12 +155,15 @@ mod tests {
             ask_again_every: None,
             publish: Who::Nobody,
             presence: None,
+            lists: true,
             join_leave: Asked::Never,
+            announces: false,
             history: None,
             recovery: Asked::Never,
             deltas: false,
             on_subscribe: None,
             on_publish: None,
+            on_sub_refresh: None,
         }
     }
 

@@ -1,11 +1,13 @@
-//! Tokens for one channel, which the application signs for one user.
+//! Tokens for one channel, which the application signs for one user, and its word for a channel in other ways.
 //!
-//! **Invariant:** a [`Vouch`] was read from a verified token that names this channel and this user, or the application gave
-//! it by its API.
+//! **Invariant:** a [`Vouch`] was read from a verified token that names this channel and this user, or from one that opens
+//! this user's connection, or the application gave it itself: by its API, or in the answer to a signed call.
 
 use lychgate_protocol::channel::ChannelName;
 use lychgate_token::{Claims, Refusal, Token, UnixSeconds, Verifier};
 use serde_json::Value;
+
+use super::options::{BadOption, Options};
 
 /// The claim that names the channel, by which such a token is told from one that says who somebody is.
 const CHANNEL_CLAIM: &str = "channel";
@@ -14,7 +16,7 @@ const CHANNEL_CLAIM: &str = "channel";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vouch {
     channel: ChannelName,
-    info: Option<Box<str>>,
+    options: Options,
     expires_at: Option<UnixSeconds>,
     by_application: bool,
 }
@@ -28,13 +30,16 @@ pub enum VouchRefused {
     /// It names no channel.
     #[error("the token names no channel")]
     NoChannel,
-    /// It is for another channel or another user.
-    #[error("the token is for another channel or another user")]
+    /// It is for another channel, another user or another connection.
+    #[error("the token is for another channel, another user or another connection")]
     Other,
+    /// What it says beside cannot be read.
+    #[error(transparent)]
+    Option(#[from] BadOption),
 }
 
 impl Vouch {
-    /// Reads a token that vouches for `user`, as tokens name them, in `channel`.
+    /// Reads a token that vouches for `user`, as tokens name them, on the connection `client`, in `channel`.
     ///
     /// # Errors
     ///
@@ -44,11 +49,15 @@ impl Vouch {
         token: &Token,
         now_s: UnixSeconds,
         channel: &ChannelName,
-        user: &str,
+        (user, client): (&str, &str),
     ) -> Result<Self, VouchRefused> {
         let claims = verifier.verify(token, now_s)?;
         let named = claims.extra.get(CHANNEL_CLAIM).and_then(Value::as_str).ok_or(VouchRefused::NoChannel)?;
         if named != &**channel || claims.sub != user {
+            return Err(VouchRefused::Other);
+        }
+        let is_other = |only: &Value| only.as_str().is_none_or(|only| !only.is_empty() && only != client);
+        if claims.extra.get("client").is_some_and(is_other) {
             return Err(VouchRefused::Other);
         }
         let expires_at = match claims.extra.get("expire_at").and_then(Value::as_u64) {
@@ -60,14 +69,20 @@ impl Vouch {
         if let Some(exp) = expires_at.filter(|exp| *exp <= now_s) {
             return Err(Refusal::Expired { exp, now: now_s }.into());
         }
-        let info = claims.extra.get("info").map(|info| info.to_string().into());
-        Ok(Self { channel: channel.clone(), info, expires_at, by_application: false })
+        let options = Options::read(&claims.extra)?;
+        Ok(Self { channel: channel.clone(), options, expires_at, by_application: false })
     }
 
-    /// The word of the application itself, by its API. `info` is JSON text.
+    /// The word of the application itself.
     #[must_use]
-    pub fn by_application(channel: ChannelName, info: Option<&str>, expires_at: Option<UnixSeconds>) -> Self {
-        Self { channel, info: info.map(Into::into), expires_at, by_application: true }
+    pub const fn by_application(channel: ChannelName, options: Options, expires_at: Option<UnixSeconds>) -> Self {
+        Self { channel, options, expires_at, by_application: true }
+    }
+
+    /// The word of whoever proved who connects: of a token, or of the application. It ends with the connection.
+    #[must_use]
+    pub const fn with_connection(channel: ChannelName, options: Options, by_application: bool) -> Self {
+        Self { channel, options, expires_at: None, by_application }
     }
 
     /// Whether it is the application's own word, and not a token's.
@@ -88,10 +103,10 @@ impl Vouch {
         &self.channel
     }
 
-    /// What others may know of the user there, as JSON text.
+    /// What it says beside.
     #[must_use]
-    pub fn info(&self) -> Option<&str> {
-        self.info.as_deref()
+    pub const fn options(&self) -> &Options {
+        &self.options
     }
 
     /// When it ends; never, if none.

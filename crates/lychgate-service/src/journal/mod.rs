@@ -26,7 +26,7 @@ use crate::local_broker::LocalBroker;
 use crate::ports::StoreError;
 use crate::ports::broker::{
     Author, Broker, BrokerError, Entry, Happening, HistoryPage, HistoryQuery, HistoryRefused, KeptAuthor, KeptVersion,
-    Publication, Published, Retains, Since, Tags, Version,
+    Place, Publication, Published, Retains, Tags, Version,
 };
 use crate::ports::clock::Clock;
 use crate::ports::publications::Publications;
@@ -132,8 +132,8 @@ impl Broker for Journal {
         published.await.unwrap_or(Err(BrokerError::Unavailable))
     }
 
-    fn enter(&self, channel: &ChannelName, since: Option<Since<'_>>, limit: usize, enter: &mut dyn FnMut(Entry<'_>)) {
-        self.local.enter(channel, since, limit, enter);
+    fn enter_all(&self, places: &[Place<'_>], limit: usize, enter: &mut dyn FnMut(&[Entry<'_>])) {
+        self.local.enter_all(places, limit, enter);
     }
 
     fn history(&self, channel: &ChannelName, query: HistoryQuery<'_>) -> Result<HistoryPage, HistoryRefused> {

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Job, JournalParts, Queued};
-use crate::local_broker::Place;
+use crate::local_broker::GivenPlace;
 use crate::ports::StoreError;
 use crate::ports::broker::{
     Broker as _, BrokerError, Kept, KeptAuthor, KeptVersion, Position, Publication, Published, Version,
@@ -38,7 +38,7 @@ enum Fate {
     /// It has no place.
     Passing,
     /// It has this one.
-    Placed(Place),
+    Placed(GivenPlace),
     /// It came too late: the channel stands there already.
     Late(Position),
 }
@@ -167,7 +167,7 @@ impl Writer {
             });
             let expires_at = after(now, retention.time_to_live);
             addition.publications.push(StoredPublication { kept: Arc::clone(&kept), expires_at });
-            let place = Place { epoch: addition.epoch, retention, kept, version: reach.version.clone() };
+            let place = GivenPlace { epoch: addition.epoch, retention, kept, version: reach.version.clone() };
             ready.push(Ready { queued, fate: Fate::Placed(place) });
         }
         additions.retain(|addition| !addition.publications.is_empty());

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** assigning an offset, keeping the publication and appending it to the hub happen under one lock per
 //! channel, and so does entering: offsets rise in the order in which subscribers see the frames, and whoever enters has
-//! what came before in what it is told, and what comes after live.
+//! what came before in what it is told, and what comes after live. Who enters many channels at once holds all their locks.
 //! What is kept is bounded: in each channel by its own rule, and in all of them together.
 //!
 //! **Absent on purpose:** the disk. After a restart every channel begins anew, with another epoch, and says so; what is to
@@ -23,16 +23,17 @@ use lychgate_hub::{Class, Encode, Registrar};
 use lychgate_protocol::channel::ChannelName;
 use lychgate_protocol::ws::encode;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::log::Log;
 use crate::ports::broker::{
     Author, Broker, BrokerError, Entry, Epoch, Framing, Happening, HistoryPage, HistoryQuery, HistoryRefused, Kept,
-    KeptAuthor, KeptVersion, Publication, Published, Retains, Since, Tags,
+    KeptAuthor, KeptVersion, Place, Publication, Published, Retains, Tags,
 };
 
-pub(crate) use places::{Before, Place};
+pub(crate) use places::{Before, GivenPlace};
 
 /// How many locks the channels are spread over.
 const STRIPES: usize = 64;
@@ -161,8 +162,12 @@ impl LocalBroker {
     }
 
     fn stripe(&self, channel: &ChannelName) -> &Mutex<HashMap<ChannelName, Count>> {
+        &self.stripes[self.stripe_of(channel)]
+    }
+
+    fn stripe_of(&self, channel: &ChannelName) -> usize {
         let hash = self.hasher.hash_one(channel);
-        &self.stripes[usize::try_from(hash % STRIPES as u64).unwrap_or(0)]
+        usize::try_from(hash % STRIPES as u64).unwrap_or(0)
     }
 
     /// The log of a channel that keeps something, made if there is none; `None` for one that keeps nothing.
@@ -299,21 +304,37 @@ impl Broker for LocalBroker {
         Ok(Published { offset, epoch: None, sessions })
     }
 
-    fn enter(&self, channel: &ChannelName, since: Option<Since<'_>>, limit: usize, enter: &mut dyn FnMut(Entry<'_>)) {
-        let mut counts = self.stripe(channel).lock();
+    fn enter_all(&self, places: &[Place<'_>], limit: usize, enter: &mut dyn FnMut(&[Entry<'_>])) {
+        let mut stripes: SmallVec<[usize; 1]> = places.iter().map(|place| self.stripe_of(place.channel)).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        // Each lock once and in one order. Nobody else holds two of them, so nobody waits for somebody who waits.
+        let mut locked: SmallVec<[_; 1]> = stripes.iter().map(|stripe| self.stripes[*stripe].lock()).collect();
         let now = Instant::now();
-        // A channel too many keeps nothing, and so promises nothing.
-        let Ok(Some(log)) = self.log(&mut counts, channel, now) else {
-            return enter(Entry { top: None, recovered: since.map(|_| false), missed: &[] });
-        };
-        log.touch(now);
-        self.weigh(log, |log| log.expire(now));
-        let missed = since.map(|since| log.missed(since, limit));
-        enter(Entry {
-            top: Some(log.top()),
-            recovered: missed.as_ref().map(Option::is_some),
-            missed: missed.as_ref().and_then(Option::as_deref).unwrap_or_default(),
-        });
+        let found: SmallVec<[_; 1]> = places
+            .iter()
+            .map(|Place { channel, since }| {
+                let at = stripes.binary_search(&self.stripe_of(channel)).ok()?;
+                // A channel too many keeps nothing, and so promises nothing.
+                let log = self.log(locked.get_mut(at)?, channel, now).ok().flatten()?;
+                log.touch(now);
+                self.weigh(log, |log| log.expire(now));
+                Some((log.top(), since.map(|since| log.missed(since, limit))))
+            })
+            .collect();
+        let entries: SmallVec<[_; 1]> = places
+            .iter()
+            .zip(&found)
+            .map(|(place, found)| match found {
+                None => Entry { top: None, recovered: place.since.map(|_| false), missed: &[] },
+                Some((top, missed)) => Entry {
+                    top: Some(*top),
+                    recovered: missed.as_ref().map(Option::is_some),
+                    missed: missed.as_ref().and_then(Option::as_deref).unwrap_or_default(),
+                },
+            })
+            .collect();
+        enter(&entries);
     }
 
     fn history(&self, channel: &ChannelName, query: HistoryQuery<'_>) -> Result<HistoryPage, HistoryRefused> {

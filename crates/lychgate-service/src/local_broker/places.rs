@@ -27,7 +27,7 @@ pub(crate) struct Before {
 }
 
 /// A place that a stored publication has.
-pub(crate) struct Place {
+pub(crate) struct GivenPlace {
     /// Which run of numbers.
     pub(crate) epoch: Epoch,
     /// What its channel keeps.
@@ -49,8 +49,8 @@ impl LocalBroker {
     }
 
     /// Gives a publication the place behind the top, and hands it out.
-    pub(crate) fn place(&self, channel: &ChannelName, place: &Place, publication: Publication<'_>) -> Published {
-        let Place { epoch, retention, kept, version } = place;
+    pub(crate) fn place(&self, channel: &ChannelName, place: &GivenPlace, publication: Publication<'_>) -> Published {
+        let GivenPlace { epoch, retention, kept, version } = place;
         let (epoch, retention) = (*epoch, *retention);
         let mut counts = self.stripe(channel).lock();
         let now = Instant::now();

@@ -249,6 +249,15 @@ pub struct HistoryPage {
     pub publications: Vec<Arc<Kept>>,
 }
 
+/// Where a newcomer wants to enter.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Which channel.
+    pub channel: &'a ChannelName,
+    /// Where it was, if it comes back.
+    pub since: Option<Since<'a>>,
+}
+
 /// Where a newcomer enters.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -271,7 +280,7 @@ pub struct Entry<'a> {
 ///   not known yet.
 /// * Where a channel's rule says that it is durable, nobody receives what is not stored, and what `commit` reports as done
 ///   outlives the process, with its place.
-/// * A newcomer who enters through [`enter`](Self::enter) and is told that it has missed nothing but `missed` has missed
+/// * A newcomer who enters through [`enter`](Self::enter) or [`enter_all`](Self::enter_all) and is told that it has missed nothing but `missed` has missed
 ///   nothing else, and receives nothing twice.
 #[async_trait]
 pub trait Broker: Send + Sync {
@@ -295,10 +304,18 @@ pub trait Broker: Send + Sync {
         self.publish(channel, publication)
     }
 
-    /// Calls `enter` at a moment when nothing is published to `channel`, with what came since the newcomer's place.
+    /// Calls `enter` at a moment when nothing is published to any of these channels, with what came since the newcomer's
+    /// place in each of them, in their order. No channel is there twice.
     ///
-    /// `enter` subscribes, and neither waits nor calls the broker. At most `limit` publications are recovered.
-    fn enter(&self, channel: &ChannelName, since: Option<Since<'_>>, limit: usize, enter: &mut dyn FnMut(Entry<'_>));
+    /// `enter` subscribes, and neither waits nor calls the broker. At most `limit` publications of each are recovered.
+    fn enter_all(&self, places: &[Place<'_>], limit: usize, enter: &mut dyn FnMut(&[Entry<'_>]));
+
+    /// The same for one channel.
+    fn enter(&self, channel: &ChannelName, since: Option<Since<'_>>, limit: usize, enter: &mut dyn FnMut(Entry<'_>)) {
+        self.enter_all(&[Place { channel, since }], limit, &mut |entries| {
+            entries.iter().copied().for_each(&mut *enter)
+        });
+    }
 
     /// What `channel` keeps.
     ///

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod entering;
+mod entering_many;
 mod newest;
 mod versions;
 

@@ -117,18 +117,21 @@ fn namespace(pattern: &str, access: Access, anonymous: bool) -> Namespace {
         ask_again_every: None,
         publish: Who::Subscribers,
         presence: None,
+        lists: true,
         join_leave: Asked::Never,
+        announces: false,
         history: None,
         recovery: Asked::Never,
         deltas: false,
         on_subscribe: None,
         on_publish: None,
+        on_sub_refresh: None,
     }
 }
 
 fn member(name: &str) -> Member {
     let principal = Principal::from_verified_subject(name, None);
-    Member { principal, grants: Grants::default(), client: Member::fresh_client(), info: None }
+    Member { principal, grants: Grants::default(), client: Member::fresh_client(), info: None, meta: None }
 }
 
 fn visitor() -> Member {
@@ -149,6 +152,7 @@ fn word(refused: Option<NotEntered>) -> &'static str {
         Some(NotEntered::Denied(_)) => "denied",
         Some(NotEntered::Token(VouchRefused::NoChannel)) => "no channel",
         Some(NotEntered::Token(VouchRefused::Other)) => "other",
+        Some(NotEntered::Token(VouchRefused::Option(_))) => "bad option",
         Some(NotEntered::Token(VouchRefused::Token(Refusal::Expired { .. }))) => "expired",
         Some(NotEntered::Token(VouchRefused::Token(_))) => "bad token",
     }

@@ -178,8 +178,13 @@ fn who(endpoint: &Endpoint) -> Vec<String> {
     if let Some(parameter) = &identity.path_user {
         lines.push(format!("the path's {parameter} is the user, byte for byte"));
     }
-    if let Some(name) = &identity.anonymous {
-        lines.push(format!("without a token one is the visitor \"{name}\""));
+    match (&endpoint.settings.on_connect, &identity.anonymous) {
+        (Some(source), None) => lines.push(format!("without a token source.{source} is asked who connects")),
+        (Some(source), Some(name)) => {
+            lines.push(format!("without a token source.{source} is asked who connects; nobody by name is \"{name}\""));
+        }
+        (None, Some(name)) => lines.push(format!("without a token one is the visitor \"{name}\"")),
+        (None, None) => {}
     }
     let source = if policy.source == OWN { "the registry here" } else { &policy.source };
     let resource = policy.resource.as_deref().unwrap_or(&endpoint.settings.channel);

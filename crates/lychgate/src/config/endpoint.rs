@@ -66,6 +66,17 @@ section! {
         history_on_join: u32 = Count::of(0, 200), 0;
         /// How many messages of a channel are kept; all of them, if it is not set.
         keep: Option<u32> = Optional(Count::of(1, 100_000_000)), None;
+        /// The NAME of the `[source.NAME]` of the application that says who connects, with `kind = "channels"`. It is asked
+        /// where a client shows no credential.
+        on_connect: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
+        /// Headers of the client's request that go along with that question, such as `"cookie"`; a cookie needs `origins`.
+        on_connect_headers: Vec<String> = List(Text { what: "the name of a header", check: check_header }), Vec::new();
+        /// Headers that clients who cannot set any may name in their first command (`headers`) instead. What the request
+        /// itself says wins.
+        on_connect_emulated_headers: Vec<String> = List(Text { what: "the name of a header", check: check_header }), Vec::new();
+        /// The NAME of the `[source.NAME]` of the application that is asked, some time before a connection ends, whether it
+        /// may go on, with `kind = "channels"`. Without it, clients show their next token themselves.
+        on_refresh: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// The NAME of the `[source.NAME]` of the application that answers calls (`rpc`) of clients, with `kind = "channels"`.
         on_rpc: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// With `kind = "channels"`: a path for clients whose network lets no WebSocket through, by server-sent events,
@@ -150,6 +161,41 @@ fn check_subprotocol(name: &str) -> Result<(), (String, String)> {
         return Ok(());
     }
     Err((format!("{} is no name of a subprotocol", cite(name)), "Use letters, digits, - and .".to_owned()))
+}
+
+/// What makes a header one of this connection, or of the call that it would go along with.
+const OWN_HEADERS: [&str; 14] = [
+    "accept",
+    "connection",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "forwarded",
+];
+
+fn check_header(name: &str) -> Result<(), (String, String)> {
+    let is_name = http::HeaderName::try_from(name).is_ok_and(|parsed| parsed.as_str() == name);
+    if !is_name {
+        let remedy = "Write its name in lower case, such as \"cookie\"".to_owned();
+        return Err((format!("{} is no name of a header", cite(name)), remedy));
+    }
+    let is_own = OWN_HEADERS.contains(&name)
+        || ["content-", "sec-websocket-", "webhook-", "x-forwarded-"]
+            .iter()
+            .any(|beginning| name.starts_with(beginning));
+    if is_own {
+        let wrong = format!("{} is a matter of the connection, or of the call, which have their own", cite(name));
+        return Err((wrong, "Remove it".to_owned()));
+    }
+    Ok(())
 }
 
 /// A path with its parameters.

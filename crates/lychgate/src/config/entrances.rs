@@ -19,6 +19,7 @@ pub(super) fn all(raw: &Raw, sources: &Sources, faults: &mut Faults, notices: &m
         cookies_have_origins(endpoint, sources, &mut report);
         subprotocols_are_answered(endpoint, &mut report);
         tickets_are_given(endpoint, &mut report);
+        headers_go_to_somebody(endpoint, sources, &mut report);
         what_is_named_exists(endpoint, &mut report);
         fallbacks_are_of_channels(endpoint, &mut report);
         notices.extend(without_effect(raw, name, endpoint));
@@ -145,6 +146,34 @@ fn fallbacks_are_of_channels(endpoint: &Endpoint, report: &mut Report<'_>) {
     }
 }
 
+fn headers_go_to_somebody(endpoint: &Endpoint, sources: &Sources, report: &mut Report<'_>) {
+    let settings = &endpoint.settings;
+    let is_channels = settings.kind == EndpointKind::Channels;
+    for (key, is_set) in [("on_connect", settings.on_connect.is_some()), ("on_refresh", settings.on_refresh.is_some())]
+    {
+        if is_set && !is_channels {
+            report.add(key, "only clients of channels connect and refresh", "Write kind = \"channels\", or remove it");
+        }
+    }
+    for (key, headers) in [
+        ("on_connect_headers", &settings.on_connect_headers),
+        ("on_connect_emulated_headers", &settings.on_connect_emulated_headers),
+    ] {
+        if !headers.is_empty() && settings.on_connect.is_none() {
+            report.add(
+                key,
+                "nobody is asked who connects, so they would go nowhere",
+                "Write on_connect, or remove them",
+            );
+        }
+    }
+    let origins = settings.origins.as_ref().unwrap_or(&report.raw.server.origins);
+    if settings.on_connect_headers.iter().any(|name| name == "cookie") && origins.is_empty() && !sources.dev {
+        let wrong = "browsers send a cookie whichever page asks, and no origin is listed that may";
+        report.add("on_connect_headers", wrong, "List your pages in endpoint.NAME.origins or server.origins");
+    }
+}
+
 fn what_is_named_exists(endpoint: &Endpoint, report: &mut Report<'_>) {
     let (settings, raw) = (&endpoint.settings, report.raw);
     if let Some(board) = &settings.board {
@@ -164,6 +193,8 @@ fn what_is_named_exists(endpoint: &Endpoint, report: &mut Report<'_>) {
         ("policy.source", Some(&endpoint.policy.source)),
         ("forward", settings.forward.as_ref()),
         ("on_rpc", settings.on_rpc.as_ref()),
+        ("on_connect", settings.on_connect.as_ref()),
+        ("on_refresh", settings.on_refresh.as_ref()),
         ("stream.source", endpoint.stream.source.as_ref()),
     ];
     for (key, name) in by_query {

@@ -47,6 +47,9 @@ section! {
         on_subscribe: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// The NAME of the `[source.NAME]` of the application that is asked about each publication of a client.
         on_publish: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
+        /// The NAME of the `[source.NAME]` of the application that is asked, some time before a subscription ends, whether it
+        /// may go on. Without it, clients show their next token themselves.
+        on_sub_refresh: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }
 }
 

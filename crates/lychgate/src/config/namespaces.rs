@@ -88,9 +88,12 @@ fn can_be_asked(name: &str, namespace: &Namespace, report: &mut Report<'_>) {
         let wrong = format!("there is no source {}", cite(&policy.source));
         report.add(&section, "policy.source", wrong, format!("Write [source.{}] with its url", policy.source));
     }
-    for (key, source) in
-        [("on_subscribe", &namespace.settings.on_subscribe), ("on_publish", &namespace.settings.on_publish)]
-    {
+    let settings = &namespace.settings;
+    for (key, source) in [
+        ("on_subscribe", &settings.on_subscribe),
+        ("on_publish", &settings.on_publish),
+        ("on_sub_refresh", &settings.on_sub_refresh),
+    ] {
         if let Some(source) = source
             && !report.raw.sources.contains_key(source)
         {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::HeaderName;
 use lychgate_gateway::http::api::channels::ChannelsApi;
-use lychgate_gateway::ws::channels::{ChannelsSettings, Clients};
+use lychgate_gateway::ws::channels::{ChannelsSettings, Clients, OnConnect};
 use lychgate_hub::Registrar;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_service::channels::{
-    Callback, ChannelAccess, ChannelPattern, Member, Namespace, Namespaces, Operator, Roster,
+    Asked, Callback, ChannelAccess, ChannelPattern, Member, Namespace, Namespaces, Operator, Roster,
 };
 use lychgate_service::journal::{Journal, JournalParts};
 use lychgate_service::limits::Rate;
@@ -89,12 +90,15 @@ async fn made(authorities: &Authorities<'_>, name: &str, namespace: &config::Nam
         ask_again_every: Some(policy.ask_again),
         publish: settings.publish.0,
         presence: settings.presence.0,
+        lists: true,
         join_leave: settings.join_leave.0,
+        announces: settings.join_leave.0 != Asked::Never,
         history: (settings.history_size > 0).then_some((retention, settings.history.0)),
         recovery: settings.recovery.0,
         deltas: settings.deltas && settings.history_size > 0,
         on_subscribe: callback("on_subscribe", settings.on_subscribe.as_deref())?,
         on_publish: callback("on_publish", settings.on_publish.as_deref())?,
+        on_sub_refresh: callback("on_sub_refresh", settings.on_sub_refresh.as_deref())?,
     })
 }
 
@@ -171,14 +175,26 @@ impl Channels {
         name: &str,
         endpoint: &Endpoint,
     ) -> Result<ChannelsSettings, String> {
-        let on_rpc = endpoint.settings.on_rpc.as_deref();
-        let on_rpc = on_rpc.map(|source| sources::application(config, source, &format!("endpoint.{name}.on_rpc")));
+        let asked = &endpoint.settings;
+        let callback = |key: &str, source: &Option<String>| {
+            let application = |source| sources::application(config, source, &format!("endpoint.{name}.{key}"));
+            source.as_deref().map(application).transpose().map(|application| application.map(Callback::new))
+        };
+        // Their names were checked with the configuration.
+        let names = |list: &[String]| list.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect();
+        let on_connect = callback("on_connect", &asked.on_connect)?.map(|callback| OnConnect {
+            callback,
+            headers: names(&asked.on_connect_headers),
+            emulated_headers: names(&asked.on_connect_emulated_headers),
+        });
         let limits = &config.limits;
         let (per_second, burst) = config.message_rate(endpoint);
         // A client that comes back names all its channels at once.
         let channels = u32::try_from(limits.channels_per_connection).unwrap_or(u32::MAX);
         Ok(ChannelsSettings {
-            on_rpc: on_rpc.transpose()?.map(Callback::new),
+            on_rpc: callback("on_rpc", &asked.on_rpc)?,
+            on_connect,
+            on_refresh: callback("on_refresh", &asked.on_refresh)?,
             access: Arc::clone(&self.access),
             broker: Arc::clone(&self.broker),
             roster: Arc::clone(&self.roster),

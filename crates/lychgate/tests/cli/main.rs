@@ -4,6 +4,7 @@
 
 mod apikey;
 mod channels;
+mod config_callbacks;
 mod config_codec;
 mod config_development;
 mod config_environment;

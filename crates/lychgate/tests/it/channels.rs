@@ -4,7 +4,10 @@
 //! are driven by `tests/interop`. Here stands what they would not notice: what is refused, and in which order things come.
 
 mod callbacks;
+mod claims;
+mod claims_live;
 mod client;
+mod connect_callback;
 mod cuts;
 mod deltas;
 mod door;
@@ -18,6 +21,7 @@ mod pings;
 mod presence;
 mod publish;
 mod recovery;
+mod refresh_callback;
 mod rights;
 mod subscribe;
 mod times;

@@ -3,7 +3,7 @@
 use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::centrifuge::{self as wire, Data, ErrorReply, Reply};
 use lychgate_protocol::ws::CloseCode;
-use lychgate_service::channels::{Answered, Callback, Wish, said};
+use lychgate_service::channels::{Answered, Callback, Way, Wish, said};
 use serde_json::{Map, Value};
 
 use super::client::{Client, Connected, Stage};
@@ -24,7 +24,7 @@ impl Refused {
         ErrorReply { code: ErrorCode(self.code), message: &self.message, temporary: self.is_temporary }
     }
 
-    fn of(code: ErrorCode) -> Self {
+    pub(super) fn of(code: ErrorCode) -> Self {
         Self { code: code.0, message: code.message().to_owned(), is_temporary: code.is_temporary() }
     }
 }
@@ -51,6 +51,11 @@ impl Client {
         Ok(())
     }
 
+    /// How the client speaks.
+    pub(super) fn way(&self) -> Way<'_> {
+        Way { transport: self.entry.socket.transport(), encoding: self.encoding.name() }
+    }
+
     /// What the application says of a wish: its result, or the error that the command is answered with.
     pub(super) async fn asked(
         &mut self,
@@ -60,8 +65,9 @@ impl Client {
         // What was answered before does not wait for the application.
         self.settle();
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return Err(bad_request()) };
-        match callback.ask(member, self.entry.socket.transport(), self.encoding.name(), wish).await {
+        match callback.ask(member, self.way(), wish).await {
             Answered::Result(result) => Ok(Ok(result)),
+            Answered::Nothing => Ok(Ok(Map::new())),
             Answered::Error { code, message, is_temporary } => Ok(Err(Refused { code, message, is_temporary })),
             Answered::Disconnect { code, reason } => Err(End::Said(CloseCode(code), reason.into())),
             // It may be asked again, and may answer then.

@@ -10,6 +10,7 @@ use lychgate_service::channels::Member;
 use lychgate_service::limits::Bucket;
 use lychgate_service::policy::Permit;
 use lychgate_service::ports::broker::Happening;
+use lychgate_service::proof::Proof;
 
 use super::ChannelsSettings;
 use super::clients::Line;
@@ -36,6 +37,8 @@ pub(in crate::ws) struct Client {
     pub(super) commands: Bucket,
     /// When the right to the connection itself has to be asked for next.
     pub(super) asks_at: Ticks,
+    /// When the application has to be asked whether the connection may go on.
+    pub(super) renews_at: Ticks,
     /// How often in a row nobody could be asked about a right.
     pub(super) asked_in_vain: u8,
     /// Replies that are not on their way yet.
@@ -61,10 +64,13 @@ pub(super) enum Stage {
 
 /// Somebody whom the door has let in.
 pub(in crate::ws) struct Known {
-    pub(super) member: Member,
+    /// What the connection is called.
+    pub(super) client: Box<str>,
     pub(super) permit: Permit,
     /// When its credential is over.
     pub(super) expires_at: Ticks,
+    /// What its credential has proved.
+    pub(super) proof: Option<Proof>,
 }
 
 /// An open session.
@@ -72,6 +78,8 @@ pub(super) struct Connected {
     pub(super) member: Member,
     /// By which right it is open.
     pub(super) permit: Permit,
+    /// The channels that its credential puts it into, by their names.
+    pub(super) assigned: Box<[ChannelName]>,
 }
 
 impl Client {
@@ -93,6 +101,7 @@ impl Client {
             pongs_due: 0,
             commands: Bucket::default(),
             asks_at: NEVER,
+            renews_at: NEVER,
             asked_in_vain: 0,
             replies: Vec::new(),
             earlier: Vec::new(),
@@ -191,10 +200,10 @@ impl Client {
         }
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return };
         let (settings, channel) = (self.settings(), held.channel());
-        if held.entrance.namespace.presence.is_some() {
+        if held.entrance.namespace.presence.is_some() && held.entrance.namespace.lists {
             settings.roster.leave(channel, &member.client);
         }
-        if held.entrance.namespace.join_leave != lychgate_service::channels::Asked::Never {
+        if held.entrance.namespace.announces {
             settings.broker.tell(channel, Happening::Left(member.author(held.entrance.info.as_deref())));
         }
     }

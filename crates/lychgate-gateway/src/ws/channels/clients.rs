@@ -23,14 +23,19 @@ const ORDERS_MAX: usize = 256;
 /// Something that the application wants done to a client.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Put it into a channel.
-    Subscribe(Vouch),
+    /// Put it into a channel; with a place, as if it came back from there.
+    Subscribe(Vouch, Option<(String, u64)>),
     /// Take it out of a channel.
     Unsubscribe(Box<str>),
     /// End its connection.
     Disconnect(CloseCode, Box<str>),
-    /// Its credential is good until then; for ever, if none.
-    Refresh(Option<UnixSeconds>),
+    /// Its credential is good for so long.
+    Refresh {
+        /// Until then; for ever, if none.
+        until: Option<UnixSeconds>,
+        /// What others may know of it from now on, as JSON text; as before, if none.
+        info: Option<Box<str>>,
+    },
 }
 
 /// The line to one client.

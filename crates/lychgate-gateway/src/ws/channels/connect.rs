@@ -5,41 +5,28 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lychgate_protocol::centrifuge::code::ErrorCode;
-use lychgate_protocol::centrifuge::{self as wire, ConnectResult, RefreshResult, Reply};
-use lychgate_service::admission::{Admitted, Credential, Refused};
-use lychgate_service::channels::{Entrance, Member};
+use lychgate_protocol::centrifuge::{self as wire, ConnectResult, Data, RefreshResult, Reply};
+use lychgate_protocol::ws::CloseCode;
+use lychgate_service::admission::{Credential, Refused};
+use lychgate_service::channels::Entrance;
 use lychgate_service::policy::{Parameters, Permit};
 use lychgate_service::principal::Principal;
 use lychgate_token::{Refusal, Token};
 use tokio::time::timeout;
 
 use super::VERSION;
+use super::arrival::{Arrival, Enters, NotOpened, Opens};
+use super::assigned::is_assigned;
 use super::client::{Client, Connected, Known, Stage};
-use super::subscribe::Wishes;
+use super::holding::Wishes;
 use super::turn::{End, bad_request};
-use crate::ticks::{Ticker, ticks};
-use crate::ws::admit::{self, Outcome};
-use crate::ws::credential::Found;
+use crate::ticks::ticks;
+use crate::ws::admit;
 use crate::ws::profile::Event;
 use crate::ws::standing::Standing;
 
 /// The longest name and version that a client may give itself, in bytes; nobody reads them.
 const NAME_BYTES_MAX: usize = 64;
-
-impl Known {
-    /// Somebody whom the door has let in.
-    pub(in crate::ws) fn of(admitted: &Admitted, ticker: Ticker) -> Self {
-        let proof = admitted.proof.as_ref();
-        let member = Member {
-            principal: admitted.permit.principal().clone(),
-            grants: proof.map(|proof| proof.grants.clone()).unwrap_or_default(),
-            client: Member::fresh_client(),
-            info: proof.and_then(|proof| proof.info.as_ref()).map(|info| info.to_string().into()),
-        };
-        let expires_at = admit::expiry(ticker, admitted.ends_in);
-        Self { member, permit: admitted.permit.clone(), expires_at }
-    }
-}
 
 impl Client {
     /// Opens the session; gives what the connection holds if it was admitted only now.
@@ -47,59 +34,45 @@ impl Client {
         if connect.name.len().max(connect.version.len()) > NAME_BYTES_MAX {
             return Err(bad_request());
         }
-        let has_token = !connect.token.is_empty();
-        let (known, standing, ends_in) = match std::mem::replace(&mut self.stage, Stage::Dead) {
-            // Two credentials at once could be two people.
-            Stage::New { known: Some(_), .. } if has_token => return Err(End::Event(Event::Invalid, false)),
-            Stage::New { known: Some(known), .. } => (*known, None, None),
-            Stage::New { caller: Some(caller), .. } => {
-                let found = has_token.then(|| Found {
-                    credential: Credential::Token(Token::from(connect.token.as_ref())),
-                    kind: "message",
-                });
-                let endpoint = Arc::clone(self.entry.socket.endpoint());
-                match admit::admit(&self.gate, &endpoint, Ok(found), *caller).await {
-                    Outcome::Enter { admitted, user, seen } => {
-                        if admitted.proof.as_ref().is_some_and(|proof| proof.is_for_a_channel) {
-                            endpoint.metrics.refused("channel_token");
-                            tracing::info!(
-                                endpoint = endpoint.settings.name,
-                                reason = "channel_token",
-                                "refused: a token for one channel says nothing of who connects"
-                            );
-                            return Err(End::Event(Event::Invalid, true));
-                        }
-                        let (known, ends_in) = (Known::of(&admitted, self.gate.ticker), admitted.ends_in);
-                        let standing = admit::stand(&self.gate, &endpoint, &self.entry, admitted, user, seen);
-                        // Without it the connection has to go, and is closing.
-                        let Some(standing) = standing else { return Ok(None) };
-                        (known, Some(standing), ends_in)
-                    }
-                    // Not an end: the client gets another token and comes back.
-                    Outcome::Refuse(Event::Expired) => {
-                        self.error(id, ErrorCode::TOKEN_EXPIRED);
-                        return Ok(None);
-                    }
-                    Outcome::Refuse(event) => return Err(End::Event(event, true)),
-                    // Only a request can be told to show its credential first.
-                    Outcome::Await(_) => return Err(bad_request()),
-                }
-            }
-            Stage::New { caller: None, known: None } | Stage::Connected(_) | Stage::Dead => return Err(bad_request()),
+        let Some(Arrival { known, enters }) = self.arrives(id, &connect).await? else { return Ok(None) };
+        let by_application = known.proof.as_ref().is_some_and(|proof| proof.is_of_application);
+        let opens = match known.opens(self.gate.ticker, self.settings().access.now_s()) {
+            Ok(opens) => opens,
+            Err(fault) => return self.not_opened(id, &fault, by_application).map(|()| None),
         };
-        let Known { member, permit, expires_at } = known;
-        let inbox = permit.inbox();
+        let inbox = opens.permit.inbox().and_then(|permit| self.inbox(permit));
+        let (entrances, assigned) = match self.assigned(&opens, inbox)? {
+            Ok(entrances) => entrances,
+            Err(code) => return self.refuse(id, code).map(|()| None),
+        };
+        let endpoint = Arc::clone(self.entry.socket.endpoint());
+        let may_show_another = enters.is_some();
+        let standing = match enters {
+            None => None,
+            Some(Enters { admitted, user, seen }) => {
+                let standing = admit::stand(&self.gate, &endpoint, &self.entry, admitted, user, seen);
+                // Without it the connection has to go, and is closing.
+                let Some(standing) = standing else { return Ok(None) };
+                Some(standing)
+            }
+        };
+        let Opens { member, permit, expires_at, bearing, .. } = opens;
         let line = self.settings().clients.enter(member.author(None).user, &member.client, &self.entry.socket);
         self.line = Some(line);
-        self.stage = Stage::Connected(Connected { member, permit });
-        let endpoint = Arc::clone(self.entry.socket.endpoint());
+        self.stage = Stage::Connected(Connected { member, permit, assigned });
         self.asks_at = admit::ask_again_at(self.gate.ticker, &endpoint);
         self.entry.socket.admitted(expires_at, self.asks_at);
+        self.renews_before(expires_at);
         if standing.is_none() && endpoint.settings.door.is_asked() {
             // Its right is as old as its request, and nobody has asked since.
             self.entry.socket.ask_again();
         }
-        self.connected_to(id, inbox, ends_in, &connect);
+        // One who is let in by the request cannot show another credential, and where the application is asked none has to.
+        let has_to_show = may_show_another && self.settings().on_refresh.is_none();
+        let ends_in = self.time_left(expires_at).filter(|_| has_to_show);
+        let told = Told { ends_in, data: bearing.data.as_deref() };
+        self.connected_to(id, entrances, told, &connect);
+        self.schedule();
         let every = ticks(self.gate.limits.ping_interval).max(2);
         self.entry
             .socket
@@ -107,8 +80,29 @@ impl Client {
         Ok(standing)
     }
 
-    /// Answers the connect, and makes the subscription to what is meant for this user alone.
-    fn connected_to(&mut self, id: u32, inbox: Option<Permit>, ends_in: Option<Duration>, connect: &wire::Connect<'_>) {
+    /// Answers a connect whose credential is good for something else.
+    fn not_opened(&mut self, id: u32, fault: &NotOpened, by_application: bool) -> Result<(), End> {
+        let endpoint = self.entry.socket.endpoint();
+        let name = &endpoint.settings.name;
+        if by_application {
+            tracing::warn!(
+                endpoint = name,
+                event = "connect",
+                reason = "answer",
+                "an answer of the application cannot be used: {fault}"
+            );
+            return self.refuse(id, ErrorCode::INTERNAL);
+        }
+        endpoint.metrics.refused(fault.code());
+        tracing::info!(endpoint = name, reason = fault.code(), "refused: {fault}");
+        match fault {
+            NotOpened::Over => self.refuse(id, ErrorCode::TOKEN_EXPIRED),
+            NotOpened::ForAChannel | NotOpened::Option(_) => Err(End::Event(Event::Invalid, true)),
+        }
+    }
+
+    /// Answers the connect, once the client is in all channels that it is put into.
+    fn connected_to(&mut self, id: u32, entrances: Vec<Entrance>, told: Told<'_>, connect: &wire::Connect<'_>) {
         let ping = u32::try_from(self.gate.limits.ping_interval.as_secs()).unwrap_or(u32::MAX);
         let Stage::Connected(Connected { member, .. }) = &self.stage else { return };
         let client: Box<str> = member.client.clone();
@@ -117,16 +111,14 @@ impl Client {
         let gate = Arc::clone(&self.gate);
         let node = if session.is_empty() { "" } else { &*gate.node };
         let session = &*session;
-        let entrance = inbox.and_then(|permit| self.inbox(permit));
-        let Some(entrance) = entrance else {
-            return self.reply(id, &Reply::Connect(ConnectResult { session, node, ..opened(&client, ping, ends_in) }));
+        let wished = |entrance: Entrance| {
+            let before = connect.subs.get(&**entrance.permit.channel());
+            let wishes = before.map_or_else(Wishes::of_server, Wishes::of_server_again);
+            (entrance, wishes)
         };
-        let channel = entrance.permit.channel().clone();
-        let wishes = connect.subs.get(&*channel).map_or_else(Wishes::of_server, Wishes::of_server_again);
-        self.hold(entrance, &wishes, &mut |this: &mut Self, subscribed| {
-            let subs = subscribed.map(|subscribed| [(&*channel, subscribed)]);
-            let subs: &[_] = subs.as_ref().map_or(&[], |subs| subs);
-            this.reply(id, &Reply::Connect(ConnectResult { subs, session, node, ..opened(&client, ping, ends_in) }));
+        let list = entrances.into_iter().map(wished).collect();
+        self.hold_all(list, &mut |this: &mut Self, subs| {
+            this.reply(id, &Reply::Connect(ConnectResult { subs, session, node, ..opened(&client, ping, told) }));
         });
     }
 
@@ -135,7 +127,7 @@ impl Client {
         match self.settings().access.find(permit.channel()) {
             Ok((namespace, _)) => {
                 let namespace = Arc::clone(namespace);
-                Some(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: true })
+                Some(Entrance { permit, namespace, info: None, ends_at: None, is_vouched: true, extras: None })
             }
             Err(cause) => {
                 let endpoint = &self.entry.socket.endpoint().settings.name;
@@ -150,6 +142,7 @@ impl Client {
         if refresh.token.is_empty() {
             return Err(bad_request());
         }
+        let now_s = self.settings().access.now_s();
         let Stage::Connected(connected) = &mut self.stage else { return Err(bad_request()) };
         let endpoint = Arc::clone(self.entry.socket.endpoint());
         let credential = Credential::Token(Token::from(refresh.token.as_ref()));
@@ -175,35 +168,56 @@ impl Client {
                 return Err(End::Event(event_of(&refused), false));
             }
         };
-        if let Some(proof) = &admitted.proof {
-            if proof.is_for_a_channel {
-                return Err(End::Event(Event::Invalid, false));
-            }
-            connected.member.grants = proof.grants.clone();
+        let opens = Known::of(&admitted, self.gate.ticker).opens(self.gate.ticker, now_s).map_err(|fault| {
+            tracing::info!(endpoint = endpoint.settings.name, reason = fault.code(), "a new token is refused: {fault}");
+            End::Event(if matches!(fault, NotOpened::Over) { Event::Expired } else { Event::Invalid }, false)
+        })?;
+        if !is_assigned(&opens.bearing, &connected.assigned) {
+            tracing::info!(
+                endpoint = endpoint.settings.name,
+                reason = "other_channels",
+                "a new token names other channels"
+            );
+            return Err(End::Code(CloseCode::INSUFFICIENT_STATE));
         }
+        let Opens { member, expires_at, bearing, .. } = opens;
+        connected.member.grants = member.grants;
+        let client = connected.member.client.clone();
+        self.said_of_connection(bearing.info, bearing.meta);
         // What the new token does not grant any more is lost.
         self.entry.socket.ask_again();
-        let expires_at = admit::expiry(self.gate.ticker, admitted.ends_in);
         self.entry.socket.expires_at.store(expires_at, Ordering::Relaxed);
-        let client = connected.member.client.clone();
+        self.renews_before(expires_at);
+        self.schedule();
+        let ends_in = self.time_left(expires_at);
         let result = RefreshResult {
             client: &client,
             version: VERSION,
-            expires: admitted.ends_in.is_some(),
-            ttl: admitted.ends_in.map_or(0, ttl),
+            expires: ends_in.is_some(),
+            ttl: ends_in.map_or(0, ttl),
         };
         self.reply(id, &Reply::Refresh(result));
         Ok(())
     }
 }
 
+/// What a client is told of its own connection.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    /// When it has to show that it may stay; not told where nobody waits for that.
+    ends_in: Option<Duration>,
+    /// From the application, as JSON text.
+    data: Option<&'a str>,
+}
+
 /// The answer to a connect, without subscriptions.
-fn opened(client: &str, ping: u32, ends_in: Option<Duration>) -> ConnectResult<'_> {
+fn opened<'a>(client: &'a str, ping: u32, told: Told<'a>) -> ConnectResult<'a> {
     ConnectResult {
         client,
         version: VERSION,
-        expires: ends_in.is_some(),
-        ttl: ends_in.map_or(0, ttl),
+        expires: told.ends_in.is_some(),
+        ttl: told.ends_in.map_or(0, ttl),
+        data: told.data.map_or(Data::ABSENT, Data::json_trusted),
         ping,
         pong: true,
         ..ConnectResult::default()

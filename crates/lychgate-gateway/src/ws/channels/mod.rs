@@ -8,14 +8,18 @@
 //!
 //! **Absent on purpose:** decisions. Who may do what is asked of the service, command by command.
 
+mod arrival;
 mod ask;
+mod assigned;
 mod client;
 mod clients;
 mod connect;
 mod framing;
+mod holding;
 mod holdings;
 mod orders;
 mod posted;
+mod renew;
 mod room;
 mod say;
 mod speak;
@@ -29,6 +33,7 @@ use lychgate_service::channels::{Callback, ChannelAccess, Roster};
 use lychgate_service::limits::Rate;
 use lychgate_service::ports::broker::Broker;
 
+pub use arrival::OnConnect;
 pub(super) use client::{Client, Known};
 pub use clients::{Clients, Order, Present};
 pub(super) use connect::event_of;
@@ -52,6 +57,10 @@ pub struct ChannelsSettings {
     pub publications_max: usize,
     /// Who answers calls of clients, if anybody does.
     pub on_rpc: Option<Callback>,
+    /// Who says who a client is that shows no credential, if anybody does.
+    pub on_connect: Option<OnConnect>,
+    /// Who is asked whether a connection that would end may go on; without it the client shows its next token.
+    pub on_refresh: Option<Callback>,
     /// How often a connection may command.
     pub command_rate: Rate,
 }

@@ -50,12 +50,16 @@ impl Client {
     }
 }
 
+/// What all of `kept` take in an answer, about.
+pub(super) fn cost<'a>(kept: impl IntoIterator<Item = &'a Kept>) -> usize {
+    kept.into_iter().map(of_kept).sum()
+}
+
 /// How many of `kept` fit into one answer of so many bytes; one at least, if there is one.
 pub(super) fn fitting<'a>(kept: impl IntoIterator<Item = &'a Kept>, bytes_max: usize) -> usize {
     let mut bytes = 0;
     let fits = |kept: &&Kept| {
-        let author = kept.author.as_deref().map_or(0, |author| of_author(author.author()));
-        bytes += OVERHEAD_BYTES + kept.payload.len() + kept.tags.bytes() + author;
+        bytes += of_kept(kept);
         bytes <= bytes_max
     };
     kept.into_iter().take_while(fits).count().max(1)
@@ -66,6 +70,11 @@ pub(super) fn fit(clients: &[KeptAuthor], bytes_max: usize) -> bool {
     // Each is named twice: as the key of its place, and in it.
     let of = |client: &KeptAuthor| OVERHEAD_BYTES + of_author(client.author()) + client.author().client.len();
     clients.iter().map(of).sum::<usize>() <= bytes_max
+}
+
+fn of_kept(kept: &Kept) -> usize {
+    let author = kept.author.as_deref().map_or(0, |author| of_author(author.author()));
+    OVERHEAD_BYTES + kept.payload.len() + kept.tags.bytes() + author
 }
 
 fn of_author(author: Author<'_>) -> usize {

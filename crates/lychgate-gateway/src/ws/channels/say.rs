@@ -35,7 +35,9 @@ pub(super) fn not_entered(endpoint: &Endpoint, refused: &NotEntered) -> Result<E
                 VouchRefused::Token(Refusal::Expired { .. } | Refusal::NotYetValid { .. }) => {
                     Ok(ErrorCode::TOKEN_EXPIRED)
                 }
-                VouchRefused::Token(_) | VouchRefused::NoChannel => Ok(ErrorCode::PERMISSION_DENIED),
+                VouchRefused::Token(_) | VouchRefused::NoChannel | VouchRefused::Option(_) => {
+                    Ok(ErrorCode::PERMISSION_DENIED)
+                }
                 VouchRefused::Other => Err(End::Event(Event::Invalid, false)),
             }
         }
@@ -47,6 +49,7 @@ fn code_of(refused: &VouchRefused) -> &'static str {
         VouchRefused::Token(refusal) => refusal.code(),
         VouchRefused::NoChannel => "no_channel",
         VouchRefused::Other => "other_channel",
+        VouchRefused::Option(_) => "payload_claim_shape",
     }
 }
 

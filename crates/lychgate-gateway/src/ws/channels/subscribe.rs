@@ -7,20 +7,20 @@ use lychgate_protocol::centrifuge::code::{ErrorCode, UnsubscribeCode};
 use lychgate_protocol::centrifuge::{self as wire, Reply, SubscribeResult};
 use lychgate_protocol::channel::{CHANNEL_NAME_BYTES_MAX, ChannelName};
 use lychgate_protocol::ws::CloseCode;
-use lychgate_service::channels::{Asked, Entrance, Wish, said};
+use lychgate_service::channels::{Entrance, Options, Wish};
 use lychgate_service::policy::Denied;
-use lychgate_service::ports::broker::{Entry, Happening, KeptAuthor, Since};
+use lychgate_service::ports::broker::{Entry, Happening, KeptAuthor, Place};
 use lychgate_token::{Token, UnixSeconds};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::client::{Client, Connected, Stage};
 use super::connect::ttl;
-use super::framing::{Differing, Form};
+use super::framing::Form;
+use super::holding::{Entered, Holding, Missed, Standings, Wishes, affordable};
 use super::holdings::Held;
-use super::room::fitting;
+use super::renew::lead;
 use super::say;
-use super::speak::publication;
 use super::turn::{End, bad_request};
 use crate::ticks::{NEVER, Ticks, ticks};
 use crate::ws::admit;
@@ -28,44 +28,6 @@ use crate::ws::profile::Event;
 
 /// How often in a row rights may be asked for again in vain before the connection ends.
 const ASKED_IN_VAIN_MAX: u8 = 3;
-
-/// What a client asks for with a subscription.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wishes {
-    /// The place that it comes back from.
-    since: Option<(String, u64)>,
-    recoverable: bool,
-    positioned: bool,
-    join_leave: bool,
-    deltas: bool,
-    /// It rather stays out than miss something.
-    whole_or_nothing: bool,
-    by_server: bool,
-}
-
-impl Wishes {
-    fn of(subscribe: &wire::Subscribe<'_>) -> Self {
-        Self {
-            since: subscribe.recover.then(|| (subscribe.position.epoch.to_string(), subscribe.position.offset)),
-            recoverable: subscribe.recoverable || subscribe.recover,
-            positioned: subscribe.positioned,
-            join_leave: subscribe.join_leave,
-            deltas: subscribe.delta == "fossil",
-            whole_or_nothing: subscribe.flag & wire::Subscribe::REJECT_UNRECOVERED != 0,
-            by_server: false,
-        }
-    }
-
-    /// Those of a subscription that the server makes.
-    pub(super) fn of_server() -> Self {
-        Self { recoverable: true, by_server: true, ..Self::default() }
-    }
-
-    /// The same, for a client that had it before.
-    pub(super) fn of_server_again(subscribe: &wire::Subscribe<'_>) -> Self {
-        Self { since: Self::of(subscribe).since, ..Self::of_server() }
-    }
-}
 
 impl Client {
     pub(super) async fn subscribe(&mut self, id: u32, subscribe: wire::Subscribe<'_>) -> Result<(), End> {
@@ -103,10 +65,20 @@ impl Client {
             let Ok(data) = subscribe.data.checked() else { return self.refuse(id, ErrorCode::BAD_REQUEST) };
             let wish = Wish::Subscribe { channel, data: data.as_json().unwrap_or("null") };
             match self.asked(&callback, wish).await? {
-                Ok(result) => {
-                    entrance.info = said(&result, "info").map(|info| info.get().into());
-                    entrance.ends_at = result.get("expire_at").and_then(Value::as_u64).filter(|at| *at > 0);
-                }
+                Ok(result) => match Options::read(&result) {
+                    Ok(options) => {
+                        entrance.amend(&options);
+                        entrance.ends_at = result.get("expire_at").and_then(Value::as_u64).filter(|at| *at > 0);
+                    }
+                    Err(fault) => {
+                        tracing::warn!(
+                            event = "subscribe",
+                            reason = "answer",
+                            "an answer of the application cannot be used: {fault}"
+                        );
+                        return self.refuse(id, ErrorCode::INTERNAL);
+                    }
+                },
                 Err(error) => {
                     self.reply(id, &Reply::Error(error.reply()));
                     return Ok(());
@@ -114,7 +86,7 @@ impl Client {
             }
         }
         let is_own = !entrance.is_vouched && entrance.namespace.policy.is_asked_of_registry();
-        self.hold(entrance, &Wishes::of(&subscribe), &mut |this: &mut Self, subscribed| {
+        self.hold(entrance, Wishes::of(&subscribe), &mut |this: &mut Self, subscribed| {
             this.reply(id, &subscribed.map_or_else(Reply::from, Reply::Subscribe));
         });
         if is_own {
@@ -130,87 +102,84 @@ impl Client {
     pub(super) fn hold(
         &mut self,
         entrance: Entrance,
-        wishes: &Wishes,
+        wishes: Wishes,
         reply: &mut dyn FnMut(&mut Self, Result<SubscribeResult<'_>, ErrorCode>),
     ) {
-        let namespace = Arc::clone(&entrance.namespace);
-        let channel = entrance.permit.channel().clone();
-        let join_leave = namespace.join_leave.grants(wishes.join_leave);
-        let recoverable = namespace.history.is_some() && namespace.recovery.grants(wishes.recoverable);
-        let positioned = recoverable || namespace.history.is_some() && wishes.positioned;
-        let since = wishes.since.as_ref().filter(|_| recoverable);
-        let since = since.map(|(epoch, offset)| Since { epoch, offset: *offset });
-        let ends_in = entrance.ends_at.map(|at| at.saturating_sub(self.settings().access.now_s()));
-        let newest_alone = namespace.history.is_some_and(|(retention, _)| retention.newest_alone);
-        let takes_deltas = namespace.deltas && wishes.deltas;
-        let encoding = self.encoding;
-        let (broker, most) = (Arc::clone(&self.settings().broker), self.settings().publications_max);
-        let mut has_entered = false;
+        let refuses_loss = wishes.whole_or_nothing;
+        self.enter(vec![Holding::of(entrance, wishes)], refuses_loss, &mut |this: &mut Self, told| match told {
+            Ok([(_, result), ..]) => reply(this, Ok(*result)),
+            Ok([]) => {}
+            Err(code) => reply(this, Err(code)),
+        });
+    }
+
+    /// Enters many channels at once, and has `reply` tell the client where it stands in each.
+    pub(super) fn hold_all(&mut self, list: Vec<(Entrance, Wishes)>, reply: &mut dyn FnMut(&mut Self, &Standings<'_>)) {
+        let list: Vec<_> = list.into_iter().map(|(entrance, wishes)| Holding::of(entrance, wishes)).collect();
+        self.enter(list, false, &mut |this: &mut Self, told| reply(this, told.unwrap_or_default()));
+    }
+
+    fn enter(&mut self, list: Vec<Holding>, refuses_loss: bool, reply: &mut dyn FnMut(&mut Self, Entered<'_>)) {
+        let settings = self.settings();
+        let (broker, most, now_s) = (Arc::clone(&settings.broker), settings.publications_max, settings.access.now_s());
         let bytes_max = self.answer_bytes_max();
-        broker.enter(&channel, since, most, &mut |mut entry: Entry<'_>| {
-            if fitting(entry.missed.iter().map(|kept| &**kept), bytes_max) < entry.missed.len() {
-                // More than it could be told at once is lost to it, as what is no longer kept is.
-                entry = Entry { recovered: Some(false), missed: &[], ..entry };
-            }
-            let is_lost = wishes.since.is_some() && entry.recovered != Some(true);
-            if is_lost && wishes.whole_or_nothing {
+        let encoding = self.encoding;
+        let places: Vec<Place<'_>> = list.iter().map(Holding::place).collect();
+        let mut has_entered = false;
+        broker.enter_all(&places, most, &mut |entries| {
+            let entries = affordable(entries, bytes_max);
+            let is_lost = |(holding, entry): (&Holding, &Entry<'_>)| {
+                holding.wishes.since.is_some() && entry.recovered != Some(true)
+            };
+            if refuses_loss && list.iter().zip(&entries).any(is_lost) {
                 return reply(self, Err(ErrorCode::UNRECOVERABLE_POSITION));
             }
-            let missed = entry.missed.iter();
-            let wholes: Vec<_> =
-                missed.map(|kept| takes_deltas.then(|| Differing::of(&kept.payload, None, encoding))).collect();
-            let publications: Vec<_> = entry
-                .missed
-                .iter()
-                .zip(&wholes)
-                .map(|(kept, whole)| {
-                    let told = publication(kept);
-                    wire::Publication { data: whole.as_ref().map_or(told.data, |whole| whole.data()), ..told }
+            let told: Vec<_> =
+                list.iter().zip(&entries).map(|(holding, entry)| Missed::of(holding, entry, encoding)).collect();
+            let publications: Vec<Vec<_>> = told.iter().map(Missed::publications).collect();
+            let all = list.iter().zip(&entries).zip(&publications);
+            let results: Vec<_> = all
+                .map(|((holding, entry), publications)| {
+                    (&**holding.entrance.permit.channel(), holding.result(entry, publications, now_s))
                 })
                 .collect();
-            let top = entry.top.filter(|_| positioned);
-            let recovered = entry.recovered == Some(true);
-            let offset = match (recovered, since) {
-                // The client counts up from where it was as it goes through what it gets.
-                (true, Some(since)) if !newest_alone => since.offset,
-                _ => top.map_or(0, |top| top.offset),
-            };
-            let result = SubscribeResult {
-                expires: ends_in.is_some(),
-                ttl: ends_in.map_or(0, |left| ttl(Duration::from_secs(left))),
-                recoverable: recoverable && top.is_some(),
-                positioned: top.is_some(),
-                epoch: top.as_ref().map_or("", |top| top.epoch.as_str()),
-                offset,
-                publications: &publications,
-                recovered,
-                was_recovering: wishes.since.is_some(),
-                delta: takes_deltas,
-                ..SubscribeResult::default()
-            };
-            self.list(&entrance);
-            reply(self, Ok(result));
-            // Queued before the subscription: whatever is published from then on comes behind it.
+            for holding in &list {
+                self.list(&holding.entrance);
+            }
+            reply(self, Ok(&results));
+            // Queued before the subscriptions: whatever is published from then on comes behind it.
             self.settle();
-            // Who was just told the newest publication has what the next one differs from.
-            let deltas = takes_deltas.then_some(!entry.missed.is_empty());
-            let class = Form { encoding, join_leave, deltas }.class();
-            let permit = entrance.permit.clone();
-            let subscription = self.gate.subscriptions.enter(permit, &self.entry.session, class).ok();
-            let asks_at = self.now().next_look(&entrance);
-            let held = Held { entrance: entrance.clone(), subscription, by_server: wishes.by_server, asks_at };
-            self.held.insert(held);
+            for (holding, entry) in list.iter().zip(&entries) {
+                self.subscribed(holding, entry);
+            }
             has_entered = true;
         });
         if has_entered {
-            self.tell_of_coming(&channel);
+            for holding in &list {
+                self.tell_of_coming(holding.entrance.permit.channel());
+            }
             self.schedule();
         }
     }
 
+    /// Subscribes to a channel whose lock is held, behind what the client was told of it.
+    fn subscribed(&mut self, holding: &Holding, entry: &Entry<'_>) {
+        let entrance = &holding.entrance;
+        // Who was just told the newest publication has what the next one differs from.
+        let deltas = holding.takes_deltas().then_some(!entry.missed.is_empty());
+        let join_leave = entrance.namespace.join_leave.grants(holding.wishes.join_leave);
+        let class = Form { encoding: self.encoding, join_leave, deltas }.class();
+        let subscription = self.gate.subscriptions.enter(entrance.permit.clone(), &self.entry.session, class).ok();
+        let asks_at = self.now().next_look(entrance);
+        let held = Held { entrance: entrance.clone(), subscription, by_server: holding.wishes.by_server, asks_at };
+        self.held.insert(held);
+    }
+
     /// Puts the client on the list of who is in the channel.
-    fn list(&self, entrance: &Entrance) {
-        if let (Some(_), Stage::Connected(Connected { member, .. })) = (entrance.namespace.presence, &self.stage) {
+    pub(super) fn list(&self, entrance: &Entrance) {
+        if let (Some(_), true, Stage::Connected(Connected { member, .. })) =
+            (entrance.namespace.presence, entrance.namespace.lists, &self.stage)
+        {
             let author = KeptAuthor::of(member.author(entrance.info.as_deref()));
             self.settings().roster.enter(entrance.permit.channel(), author);
         }
@@ -218,7 +187,7 @@ impl Client {
 
     fn tell_of_coming(&self, channel: &ChannelName) {
         let Some(held) = self.held.get(channel) else { return };
-        if held.entrance.namespace.join_leave == Asked::Never {
+        if !held.entrance.namespace.announces {
             return;
         }
         if let Stage::Connected(Connected { member, .. }) = &self.stage {
@@ -265,7 +234,9 @@ impl Client {
 
     /// Asks again for the rights that the client is here by, and takes what is lost.
     pub(super) async fn ask_again(&mut self) -> Result<(), End> {
-        let Stage::Connected(Connected { member, permit }) = &self.stage else { return Ok(()) };
+        self.renew().await?;
+        let unanswered = self.renew_held().await?;
+        let Stage::Connected(Connected { member, permit, .. }) = &self.stage else { return Ok(()) };
         let (member, permit) = (member.clone(), permit.clone());
         let endpoint = Arc::clone(self.entry.socket.endpoint());
         let mut in_vain = false;
@@ -316,12 +287,13 @@ impl Client {
         for held in self.held.iter_mut() {
             held.asks_at = now.next_look(&held.entrance);
         }
+        self.ask_soon(&unanswered);
         self.schedule();
         Ok(())
     }
 
     /// Ends a subscription from this side, and says so behind everything that the channel has sent.
-    fn take_away(&mut self, channel: &ChannelName, code: UnsubscribeCode) -> Result<(), End> {
+    pub(super) fn take_away(&mut self, channel: &ChannelName, code: UnsubscribeCode) -> Result<(), End> {
         if self.held.get(channel).is_some_and(|held| held.by_server) {
             // Clients cannot do without what the server has subscribed them to.
             return Err(End::Code(CloseCode::SUBSCRIPTION_EXPIRED));
@@ -338,7 +310,7 @@ impl Client {
     /// Has the sweep say when the next right has to be looked at.
     pub(super) fn schedule(&self) {
         let channels = self.held.iter().map(|held| held.asks_at).min().unwrap_or(NEVER);
-        self.entry.socket.asks_again_at(channels.min(self.asks_at));
+        self.entry.socket.asks_again_at(channels.min(self.asks_at).min(self.renews_at));
     }
 }
 
@@ -353,8 +325,10 @@ impl Now {
     /// When a right to a channel has to be looked at next: when it ends, or has to be asked for again.
     fn next_look(self, entrance: &Entrance) -> Ticks {
         let ends = entrance.ends_at.map(|at| {
-            let left = ticks(Duration::from_secs(at.saturating_sub(self.seconds)));
-            self.ticks.saturating_add(left).saturating_add(1)
+            let left = Duration::from_secs(at.saturating_sub(self.seconds));
+            let is_renewed = entrance.namespace.on_sub_refresh.is_some() && left > lead(left);
+            let left = if is_renewed { left - lead(left) } else { left };
+            self.ticks.saturating_add(ticks(left)).saturating_add(1)
         });
         let is_asked = !entrance.is_vouched && entrance.namespace.policy.is_asked();
         let asks = entrance.namespace.ask_again_every.filter(|_| is_asked).map(|every| {

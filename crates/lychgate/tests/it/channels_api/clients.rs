@@ -166,3 +166,60 @@ async fn a_subscription_may_have_an_end() {
     let listed = world.done("channels", json!({ "pattern": "news" })).await;
     assert_eq!(listed["channels"], json!({}), "what is over before it begins is not made");
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_subscription_goes_with_it() {
+    let world = World::begin().await;
+    for number in 1..=3 {
+        world.done("publish", json!({ "channel": "open:1", "data": number })).await;
+    }
+    let mut alice = Sdk::of(&world, "alice").await;
+    let epoch = world.done("history", json!({ "channel": "open:1" })).await["epoch"].clone();
+    let put = json!({
+        "user": "alice", "channel": "open:1", "b64info": "eyJyYW5rIjoxfQ==", "info": "not this", "data": 1.50,
+        "recover_since": { "offset": 1, "epoch": epoch },
+    });
+    world.done("subscribe", put).await;
+    let told = alice.push("open:1", "subscribe").await;
+    assert_eq!((&told["data"], &told["offset"]), (&json!(1.50), &json!(1)), "it stands where it was said to: {told}");
+    for number in [2, 3] {
+        let missed = alice.push("open:1", "pub").await;
+        assert_eq!((&missed["data"], &missed["offset"]), (&json!(number), &json!(number)));
+    }
+    world.done("publish", json!({ "channel": "open:1", "data": 4 })).await;
+    assert_eq!(alice.push("open:1", "pub").await["offset"], 4, "and nothing comes twice");
+    let there = world.done("presence", json!({ "channel": "open:1" })).await;
+    assert_eq!(there["presence"][&alice.id]["chan_info"], json!({ "rank": 1 }));
+
+    // From a place that is gone nothing is told in part.
+    let mut again = Sdk::of(&world, "alice").await;
+    let lost = json!({ "offset": 1, "epoch": "another" });
+    let put = json!({ "user": "alice", "client": again.id, "channel": "open:1", "recover_since": lost });
+    world.done("subscribe", put).await;
+    assert_eq!(again.push("open:1", "subscribe").await["offset"], 4);
+    // And one may be there without being seen.
+    let mut unseen = Sdk::of(&world, "bob").await;
+    let put = json!({ "user": "bob", "channel": "open:1", "override": { "presence": { "value": false } } });
+    world.done("subscribe", put).await;
+    unseen.push("open:1", "subscribe").await;
+    assert_eq!(world.done("presence_stats", json!({ "channel": "open:1" })).await["num_clients"], 2);
+    for bad in
+        [json!({ "override": true }), json!({ "b64data": "?" }), json!({ "b64info": 7 }), json!({ "recover_since": 7 })]
+    {
+        let mut put = json!({ "user": "bob", "channel": "open:2" });
+        put.as_object_mut().expect("an object").extend(bad.as_object().cloned().unwrap_or_default());
+        assert_eq!(world.refused("subscribe", put).await, (400, 107), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_others_know_of_a_connection_can_be_changed() {
+    let world = World::begin().await;
+    let mut alice = Sdk::within(&world, "alice", "open:1").await;
+    world.done("refresh", json!({ "user": "alice", "info": { "name": "Alice" } })).await;
+    assert_eq!(alice.push("", "refresh").await, json!({}));
+    let there = world.done("presence", json!({ "channel": "open:1" })).await;
+    assert_eq!(there["presence"][&alice.id]["conn_info"], json!({ "name": "Alice" }));
+    alice.done("publish", json!({ "channel": "open:1", "data": 1 })).await;
+    assert_eq!(alice.push("open:1", "pub").await["info"]["conn_info"], json!({ "name": "Alice" }));
+}

@@ -19,6 +19,7 @@ pub(crate) struct Application(TcpListener);
 /// A call whose signature was good, and that waits for its answer.
 pub(crate) struct Call {
     stream: TcpStream,
+    head: String,
     pub(crate) body: Value,
 }
 
@@ -34,7 +35,12 @@ impl Application {
 
     /// The next call, whose signature has to be good.
     pub(crate) async fn call(&self) -> Call {
-        let (mut stream, _) = within("a call", self.0.accept()).await.expect("a connection");
+        within("a call", self.call_if_any()).await
+    }
+
+    /// The same, however long it takes.
+    pub(crate) async fn call_if_any(&self) -> Call {
+        let (mut stream, _) = self.0.accept().await.expect("a connection");
         let mut bytes = Vec::new();
         let end = loop {
             if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -59,7 +65,7 @@ impl Application {
             [header("webhook-id").as_bytes(), b".", header("webhook-timestamp").as_bytes(), b".", &body].concat();
         assert_eq!(header("webhook-signature"), format!("v1,{}", hmac(&signed)));
         let body = serde_json::from_slice(&body).expect("a call is JSON");
-        Call { stream, body }
+        Call { stream, head, body }
     }
 }
 
@@ -70,6 +76,11 @@ impl From<TcpListener> for Application {
 }
 
 impl Call {
+    /// A header that came with it.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
     pub(crate) async fn answer(mut self, status: u16, body: &str) {
         let length = body.len();
         let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");

@@ -9,7 +9,7 @@ use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_protocol::json::RawJson;
 use lychgate_protocol::ws::CloseCode;
-use lychgate_service::channels::{Posting, Vouch};
+use lychgate_service::channels::{Options, Posting, Vouch};
 use lychgate_service::ports::broker::{
     HistoryPage, HistoryQuery, Published, Since, Tags, VERSION_EPOCH_BYTES_MAX, Version,
 };
@@ -92,6 +92,11 @@ struct Subscribe {
     client: String,
     channel: String,
     info: Option<Box<RawValue>>,
+    b64info: Option<Value>,
+    data: Option<Box<RawValue>>,
+    b64data: Option<Value>,
+    r#override: Option<Value>,
+    recover_since: Option<Position>,
     #[serde(default)]
     expire_at: u64,
 }
@@ -119,8 +124,10 @@ struct Ending {
 
 #[derive(Deserialize)]
 struct Refresh {
-    #[serde(flatten)]
-    whom: Whom,
+    user: String,
+    #[serde(default)]
+    client: String,
+    info: Option<Box<RawValue>>,
     #[serde(default)]
     expired: bool,
     #[serde(default)]
@@ -136,6 +143,21 @@ struct Channels {
 impl Whom {
     fn is_meant(&self, client: &str) -> bool {
         (self.client.is_empty() || self.client == client) && !self.whitelist.iter().any(|spared| spared == client)
+    }
+}
+
+impl Subscribe {
+    /// What is said of the subscription; texts as they were written.
+    fn options(&mut self) -> Result<Options, Failed> {
+        let said = [("b64info", &mut self.b64info), ("b64data", &mut self.b64data), ("override", &mut self.r#override)];
+        let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.take()?))).collect();
+        let options = Options::read(&said).map_err(|fault| Failed::bad(fault.to_string()))?;
+        let text = |raw: Option<Box<RawValue>>| raw.map(|raw| Box::from(raw.get()));
+        Ok(Options {
+            info: options.info.or_else(|| text(self.info.take())),
+            data: options.data.or_else(|| text(self.data.take())),
+            overrides: options.overrides,
+        })
     }
 }
 
@@ -221,12 +243,14 @@ impl ChannelsApi {
         Ok(json!({ "responses": join_all(responses).await }))
     }
 
-    fn subscribe(&self, Subscribe { user, client, channel, info, expire_at }: Subscribe) -> Result<Value, Failed> {
+    fn subscribe(&self, mut asked: Subscribe) -> Result<Value, Failed> {
+        let options = asked.options()?;
+        let Subscribe { user, client, channel, recover_since, expire_at, .. } = asked;
         let whom = Whom { user, client, whitelist: Vec::new() };
         let (channel, _) = self.operator.find(&channel)?;
-        let info = info.as_ref().map(|info| info.get());
-        let vouch = Vouch::by_application(channel, info, (expire_at > 0).then_some(expire_at));
-        self.tell(&whom, &Order::Subscribe(vouch));
+        let vouch = Vouch::by_application(channel, options, (expire_at > 0).then_some(expire_at));
+        let since = recover_since.map(|since| (since.epoch, since.offset));
+        self.tell(&whom, &Order::Subscribe(vouch, since));
         Ok(json!({}))
     }
 
@@ -246,11 +270,13 @@ impl ChannelsApi {
         Ok(json!({}))
     }
 
-    fn refresh(&self, Refresh { whom, expired, expire_at }: Refresh) -> Value {
-        let order = match (expired, expire_at) {
-            (true, _) => Order::Disconnect(CloseCode::EXPIRED, "connection expired".into()),
-            (false, 0) => Order::Refresh(None),
-            (false, expire_at) => Order::Refresh(Some(expire_at)),
+    fn refresh(&self, Refresh { user, client, info, expired, expire_at }: Refresh) -> Value {
+        let whom = Whom { user, client, whitelist: Vec::new() };
+        let info = info.map(|info| Box::from(info.get()));
+        let order = if expired {
+            Order::Disconnect(CloseCode::EXPIRED, "connection expired".into())
+        } else {
+            Order::Refresh { until: (expire_at > 0).then_some(expire_at), info }
         };
         self.tell(&whom, &order);
         json!({})
