@@ -103,7 +103,7 @@ pub(super) fn endpoint(picture: &Picture, report: &mut Report<'_>, proxies: &mut
     if let Some(source) = proxies.of_calls(picture, report) {
         endpoint.put("on_rpc", quoted(&source));
     }
-    proxies.of_connections(picture, report);
+    proxies.connections(picture, report, &mut endpoint);
     for (key, customary) in [("sse", "/connection/sse"), ("http_stream", "/connection/http_stream")] {
         let path = picture.text(&format!("{key}.handler_prefix"));
         if picture.flag(&format!("{key}.enabled")) {

@@ -39,7 +39,7 @@ const MAP: &str = "Keyed channels. There are none.";
 const DEBUG: &str = "Endpoints for developers of the server. There are none.";
 const TUNING: &str = "A buffer or a delay of the server. Nothing here depends on it.";
 const COMPRESSION: &str = "Compression of frames. There is none: it costs memory for each connection.";
-const HEADERS: &str = "Headers that went along with calls to your backend. None do; a call is signed instead.";
+const HEADERS: &str = "Headers that went along with calls to your backend. They go along with on_connect alone; a call is signed instead.";
 const GRPC_CALLS: &str = "How a backend was called over GRPC. Calls are HTTP alone.";
 const BODY: &str =
     "The largest body of a client's request. limits.message_bytes_max holds for messages whichever way they come.";

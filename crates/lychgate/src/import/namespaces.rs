@@ -159,19 +159,7 @@ impl Scene<'_> {
         let slot = self.slot(report, base, prefix, &mut rule);
         section.put("channel", quoted(&format!("{prefix}{{{slot}}}")));
         let on_publish = self.source(report, proxies, base, "publish");
-        let (refreshes, _) = self.proxy(base, "sub_refresh");
-        if refreshes {
-            let of = if self.picture.has(&key("sub_refresh_proxy_enabled")) {
-                "sub_refresh_proxy_enabled"
-            } else {
-                "sub_refresh_proxy_name"
-            };
-            report.note(
-                Group::Gone,
-                &key(of),
-                "Your backend was asked to prolong subscriptions. They are subscribed anew here.",
-            );
-        }
+        let on_sub_refresh = self.source(report, proxies, base, "sub_refresh");
         let mut abilities = Vec::new();
         let publishes = self.publish(base, on_publish.is_some(), &mut abilities);
         if publishes != "nobody" {
@@ -183,6 +171,9 @@ impl Scene<'_> {
         }
         if let Some(source) = on_publish {
             section.put("on_publish", quoted(&source));
+        }
+        if let Some(source) = on_sub_refresh {
+            section.put("on_sub_refresh", quoted(&source));
         }
         let anonymous = self.anonymous(report, base, rule, &abilities);
         let policy = match rule {
@@ -207,7 +198,14 @@ impl Scene<'_> {
         if source.is_none() {
             let of = [format!("{base}.{event}_proxy_enabled"), format!("{base}.{event}_proxy_name")];
             let key = of.iter().find(|key| self.picture.has(key)).map_or(base, String::as_str);
-            let text = "Your backend was asked, and there is no address to ask it at. Until there is, it is as if it had said no: a token opens the channel, and what it alone allowed is not allowed.";
+            let text = match event {
+                "sub_refresh" => {
+                    "Your backend was asked to prolong subscriptions, and there is no address to ask it at. Until there is, those with an end need a token."
+                }
+                _ => {
+                    "Your backend was asked, and there is no address to ask it at. Until there is, it is as if it had said no: a token opens the channel, and what it alone allowed is not allowed."
+                }
+            };
             report.note(Group::Decide, key, text);
         }
         source

@@ -8,20 +8,25 @@ use super::error;
 use crate::harness::http::post;
 use crate::harness::process::program;
 use crate::harness::token::{Signer, forge, now};
-use crate::harness::{Server, Setup};
+use crate::harness::{Application, Server, Setup, application};
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/import/v5_shop.json");
+/// Where the files are.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/import");
 
-/// What stands in that file.
+/// What stands in the first of them.
 const OLD_SECRET: &str = "the-secret-of-the-shop-7f3a90c1e5b2";
 
 const PATH: &str = "/connection/websocket";
 
-async fn start() -> (Server, Setup) {
-    let output = program().args(["config", "import", "--from", "centrifugo", FILE]).output().expect("it was built");
+fn import(file: &str) -> Setup {
+    let file = format!("{FOLDER}/{file}");
+    let output = program().args(["config", "import", "--from", "centrifugo", &file]).output().expect("it was built");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("text");
-    Setup::outside(&text).variable("CENTRIFUGO_TOKEN_SECRET", OLD_SECRET).start_and_keep().await
+    Setup::outside(&String::from_utf8(output.stdout).expect("text"))
+}
+
+async fn start() -> (Server, Setup) {
+    import("v5_shop.json").variable("CENTRIFUGO_TOKEN_SECRET", OLD_SECRET).start_and_keep().await
 }
 
 /// A token as a backend of Centrifugo makes it.
@@ -126,4 +131,42 @@ async fn who_was_kept_out_still_is() {
     let mut visitor = Client::open(&server, PATH).await;
     visitor.send("connect", json!({})).await;
     assert!(visitor.line_or_closed().await.is_err(), "nobody comes in without a token");
+}
+
+#[tokio::test]
+async fn the_backend_is_asked_what_it_was_asked() {
+    let backend = Application::bind().await;
+    let mut setup = import("v6_backend.yaml")
+        .variable("CENTRIFUGO_TOKEN_SECRET", OLD_SECRET)
+        .variable("LYCHGATE_CALL_SECRET", application::SECRET);
+    for event in ["connect", "refresh", "subscribe", "publish", "rpc", "sub_refresh"] {
+        setup = setup.over(&format!("[source.{event}]\nurl = \"{}\"\n", backend.url()));
+    }
+    let server = setup.start().await;
+    let ask = async |client: &mut Client, method: &str, request: Value, answer: &str| {
+        let id = client.send(method, request).await;
+        let call = backend.call().await;
+        let question = call.body.clone();
+        call.answer(200, answer).await;
+        (question, client.reply(id).await)
+    };
+    let mut alice = Client::open_with(&server, PATH, "Cookie: session=17\r\nOrigin: https://nobody.invalid\r\n").await;
+    let (question, reply) = ask(&mut alice, "connect", json!({}), r#"{"result":{"user":"alice"}}"#).await;
+    assert_eq!((&question["event"], reply.get("error")), (&json!("connect"), None), "{reply}");
+    let wish = json!({ "channel": "doc:1" });
+    let no = r#"{"error":{"code":1000,"message":"not yours"}}"#;
+    let (question, reply) = ask(&mut alice, "subscribe", wish.clone(), no).await;
+    assert_eq!((&question["user"], reply), (&json!("alice"), error(1000, "not yours")));
+    assert_eq!(ask(&mut alice, "subscribe", wish, r#"{"result":{}}"#).await.1.get("error"), None);
+    let said = json!({ "channel": "doc:1", "data": 1 });
+    let (question, reply) = ask(&mut alice, "publish", said, "{}").await;
+    assert_eq!((&question["event"], reply), (&json!("publish"), json!({ "publish": {} })));
+    let (question, _) = ask(&mut alice, "rpc", json!({ "method": "add" }), r#"{"result":{"data":2}}"#).await;
+    assert_eq!(question["method"], "add");
+    // Nobody is in whom it does not name, and channels without a proxy are as closed as they were.
+    assert_eq!(alice.ask("subscribe", json!({ "channel": "loose" })).await, error(103, "permission denied"));
+    let mut nobody = Client::open(&server, PATH).await;
+    nobody.send("connect", json!({})).await;
+    backend.call().await.answer(200, "{}").await;
+    assert!(nobody.line_or_closed().await.is_err());
 }
