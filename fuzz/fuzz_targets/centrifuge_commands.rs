@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lychgate_protocol::centrifuge::{Command, Commands, Data, Encoding, Malformed, Method, Publication, Push, Writer};
+use lychgate_protocol::centrifuge::{
+    Command, Commands, Data, EmulationRequest, Encoding, Malformed, Method, Publication, Push, Writer,
+};
 use lychgate_protocol::ws::CloseCode;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -26,6 +28,9 @@ fuzz_target!(|data: &[u8]| {
             check_lines(data, commands.len(), fault);
         }
         commands.iter().for_each(|command| check(encoding, command));
+        if let Ok(request) = EmulationRequest::read(encoding, data) {
+            assert!(request.session.len() + request.node.len() + request.data.len() <= data.len());
+        }
     }
 });
 

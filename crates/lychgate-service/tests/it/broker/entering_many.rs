@@ -36,8 +36,11 @@ fn enter(world: &World, names: &[ChannelName], sessions: &[Session]) -> Vec<u64>
     tops
 }
 
+/// Where each channel stood for a visitor, and its sessions with what they have heard.
+type Visit = (Vec<u64>, Vec<Session>, Vec<Arc<Wire>>);
+
 /// Enters again and again until everything is published; all visits but those that came too late to see anything.
-fn visit(world: &World, is_reversed: bool) -> Vec<(Vec<u64>, Vec<Session>, Vec<Arc<Wire>>)> {
+fn visit(world: &World, is_reversed: bool) -> Vec<Visit> {
     let mut names = names();
     if is_reversed {
         names.reverse();

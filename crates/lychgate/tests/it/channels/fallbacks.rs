@@ -8,9 +8,12 @@ mod emulation;
 mod endings;
 mod listener;
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
 use self::listener::{Listener, Way, connect};
+use super::cuts::{Random, seed};
 use super::{enter, setup};
 use crate::harness::application::SECRET;
 use crate::harness::token::own;
@@ -148,6 +151,52 @@ async fn what_was_missed_is_recovered_over_another_way() {
     let missed: Vec<&Value> =
         recovered["publications"].as_array().expect("a list").iter().map(|p| &p["data"]).collect();
     assert_eq!(missed, [&json!(2), &json!(3)]);
+}
+
+/// A client that is cut wherever it was, while others speak, and comes back by the other way with all it had in one request.
+#[tokio::test]
+async fn cuts_at_any_moment_lose_nothing_and_double_nothing() {
+    const MESSAGES: u64 = 1_000;
+    let random = Random(Cell::new(seed()));
+    let limits = "[limits]\npublications_per_answer = 10000\nmessages_per_second = 100000\nmessages_burst = 100000\n";
+    let rates = "connects_per_second_per_address = 100000\nconnects_burst_per_address = 100000\n";
+    let server = with_fallbacks().over(&format!("{limits}{rates}")).start().await;
+    let mut publisher = enter(&server, "publisher").await;
+    let publish = async {
+        for n in 1..=MESSAGES {
+            publisher.result("publish", json!({ "channel": "log:cut", "data": n })).await;
+        }
+    };
+    let listen = async {
+        let (mut heard, mut epoch, mut cuts) = (0, String::new(), 0);
+        while heard < MESSAGES {
+            let wish = json!({ "channel": "log:cut", "recover": true, "offset": heard, "epoch": epoch });
+            let subscribe = json!({ "id": 2, "subscribe": wish });
+            let first = format!("{}\n{subscribe}", connect(&own("ann")));
+            let mut ann = Listener::open(&server, Way::BOTH[cuts % 2], "/many", &first).await;
+            ann.connected().await;
+            let line = ann.line().await;
+            assert_eq!(line["subscribe"]["recovered"], true, "cut {cuts}: {line}");
+            epoch = line["subscribe"]["epoch"].as_str().expect("an epoch").to_owned();
+            let missed = line["subscribe"]["publications"].as_array().cloned().unwrap_or_default();
+            for said in &missed {
+                heard += 1;
+                assert_eq!((&said["data"], &said["offset"]), (&json!(heard), &json!(heard)), "cut {cuts}");
+            }
+            for _ in 0..random.below(40) {
+                if heard == MESSAGES {
+                    break;
+                }
+                heard += 1;
+                assert_eq!(ann.data().await, heard, "cut {cuts}");
+            }
+            cuts += 1;
+        }
+        cuts
+    };
+    let ((), cuts) = tokio::join!(publish, listen);
+    assert!(cuts > 20, "it was cut {cuts} times");
+    are_in(&server, "square:a", &[]).await;
 }
 
 #[tokio::test]

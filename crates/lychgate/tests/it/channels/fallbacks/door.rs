@@ -101,6 +101,11 @@ async fn a_request_that_could_come_to_nothing_is_refused_before_anybody_is_asked
     let twice = "GET /many/sse?cf_connect=%7B%7D&cf_connect=%7B%7D HTTP/1.1\r\nhost: gate\r\n\r\n";
     let reply = exchange(server.address, twice.as_bytes()).await;
     assert_eq!((reply.status, &*reply.code()), (400, "commands"), "two readers could choose differently");
+    // What stands in a target has the limit of targets, which comes first.
+    let wide = json!({ "id": 1, "connect": { "token": own("ann"), "data": "x".repeat(9_000) } }).to_string();
+    let reply = refused(&server, Way::Sse, "/many", &wide, "").await;
+    assert_eq!((reply.status, &*reply.code()), (414, "target"), "{reply:?}");
+    Listener::open(&server, Way::HttpStream, "/many", &wide).await.connected().await;
     for way in Way::BOTH {
         Listener::enter(&server, way, "/small", "ann").await;
         Listener::over(

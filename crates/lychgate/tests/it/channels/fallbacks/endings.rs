@@ -159,6 +159,13 @@ async fn stuck_readers_are_closed_and_the_others_miss_nothing() {
         assert!(next < published, "it cannot have had everything");
     }
     healthy.hears_nothing("the others go on").await;
+    until("nobody to be waited for who has nothing to close with", async || {
+        match server.metrics().await.value("lychgate_fallback_connections", &[]) {
+            1 => Ok(()),
+            other => Err(format!("{other} are open")),
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -268,7 +268,10 @@ impl Listener {
             let message = self.body.drain(..at + end.len()).collect::<Vec<u8>>();
             let message = std::str::from_utf8(&message).expect("text").trim_end();
             let message = match self.way {
-                Way::Sse => message.strip_prefix("data: ").expect("an event has data"),
+                Way::Sse => {
+                    assert!(!message.contains('\r'), "a carriage return would end the line: {message:?}");
+                    message.strip_prefix("data: ").expect("an event has data")
+                }
                 Way::HttpStream => message,
             };
             self.lines.push_back(serde_json::from_str(message).expect("a line is JSON"));
