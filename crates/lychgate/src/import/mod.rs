@@ -1,6 +1,6 @@
 //! Reading the configuration of another server, and writing ours for it.
 //!
-//! A file becomes a [`Picture`](picture::Picture): its values under one set of names, whichever version it is of. What
+//! A file becomes a [`Picture`]: its values under one set of names, whichever version it is of. What
 //! takes values from it writes sections of ours, and notes for people. What nobody takes is named in the end.
 //!
 //! **Invariants:** every key of the file ends as carried over, as without a counterpart, or as unknown, and all but the

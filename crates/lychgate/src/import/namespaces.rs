@@ -79,7 +79,7 @@ pub(super) fn write(
             .about("The channel of each user, into which the server puts them.");
         personal.put("channel", quoted(&format!("{namespace}{boundary}{}{{name}}", scene.user_boundary)));
         scene.options(&mut Vec::new(), &base, &mut personal, false);
-        personal.put("policy", "{ rule = \"none\" }");
+        personal.put("policy", scene.by_token());
         sections.push(personal);
     }
     sections
@@ -113,6 +113,11 @@ impl Scene<'_> {
                 self.picture.settle(key);
             }
         }
+    }
+
+    /// Whoever shows a token for the channel, where such tokens are trusted.
+    const fn by_token(&self) -> &'static str {
+        if self.tokens.have_other_keys_for_channels { "{ rule = \"none\" }" } else { "{ rule = \"token\" }" }
     }
 
     fn flag(&self, base: &str, key: &str) -> bool {
@@ -179,8 +184,7 @@ impl Scene<'_> {
         let policy = match rule {
             Rule::Any if anonymous => "{ rule = \"any\", anonymous = true }",
             Rule::Any => "{ rule = \"any\" }",
-            Rule::Token if self.tokens.have_other_keys_for_channels => "{ rule = \"none\" }",
-            Rule::Token => "{ rule = \"token\" }",
+            Rule::Token => self.by_token(),
         };
         section.put("policy", policy);
         self.data_format(report, base);

@@ -44,7 +44,7 @@ pub(super) fn write(picture: &Picture, report: &mut Report<'_>, ours: &mut Ours)
     }
     let have_other_keys_for_channels = picture.flag("client.subscription_token.enabled");
     if have_other_keys_for_channels {
-        let text = "Tokens for channels had keys of their own. An issuer is trusted for both kinds of tokens here, so those keys are not; until you have decided whose tokens open channels, none do (rule = \"none\" in place of \"token\"), but for those about which your backend is asked.";
+        let text = "Tokens for channels had keys of their own. An issuer is trusted for both kinds of tokens here, so those keys are not; until you have decided whose tokens open channels, none do (rule = \"none\" in place of \"token\"), but for those about which your backend is asked. Connection tokens that name other channels open nothing.";
         report.note(Group::Decide, "client.subscription_token.enabled", text);
     }
     for leaf in picture.leaves().iter().filter(|leaf| leaf.path.starts_with("client.subscription_token.")) {
