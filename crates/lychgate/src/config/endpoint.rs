@@ -181,6 +181,11 @@ const OWN_HEADERS: [&str; 14] = [
     "forwarded",
 ];
 
+/// Whether a header of a client's request may go along with a call to the application.
+pub(crate) fn may_go_along(header: &str) -> bool {
+    check_header(header).is_ok()
+}
+
 fn check_header(name: &str) -> Result<(), (String, String)> {
     let is_name = http::HeaderName::try_from(name).is_ok_and(|parsed| parsed.as_str() == name);
     if !is_name {

@@ -42,6 +42,7 @@ pub use board::BoardSettings;
 pub use check::TEST_TOKEN_PATH;
 pub use codec::{Act, AskSettings, BadFrame, CodecSettings, RuleSettings, Stamp, StampExpression, Unknown};
 pub use credentials::Signing;
+pub(crate) use endpoint::may_go_along;
 pub use endpoint::{Endpoint, EndpointKind, EndpointSettings};
 pub use entrance::{IdentitySettings, OWN, PolicySettings, Rule};
 pub use fault::{Fault, Faults, Notice, Place};

@@ -103,14 +103,12 @@ pub(super) fn endpoint(picture: &Picture, report: &mut Report<'_>, proxies: &mut
     if let Some(source) = proxies.of_calls(picture, report) {
         endpoint.put("on_rpc", quoted(&source));
     }
-    proxies.of_connections(picture, report);
-    for (key, what) in [("sse.enabled", "Server-sent events"), ("http_stream.enabled", "HTTP streams")] {
-        if picture.flag(key) {
-            report.note(
-                Group::Gone,
-                key,
-                format!("{what} of clients. There are none; WebSocket is the one transport."),
-            );
+    proxies.connections(picture, report, &mut endpoint);
+    for (key, customary) in [("sse", "/connection/sse"), ("http_stream", "/connection/http_stream")] {
+        let path = picture.text(&format!("{key}.handler_prefix"));
+        if picture.flag(&format!("{key}.enabled")) {
+            let path = path.and_then(|path| path_of(&path)).unwrap_or_else(|| customary.to_owned());
+            endpoint.put(key, quoted(&path));
         }
     }
     let has_visitors = picture.flag("client.allow_anonymous_connect_without_token");
@@ -119,7 +117,7 @@ pub(super) fn endpoint(picture: &Picture, report: &mut Report<'_>, proxies: &mut
         report.note(
             Group::Decide,
             "websocket.disabled",
-            "Clients did not connect by WebSocket. It is the one transport here, and no endpoint is written.",
+            "Clients did not connect by WebSocket. It cannot be switched off here, so no endpoint is written: decide, and write one.",
         );
     } else {
         sections.push(endpoint);

@@ -2,6 +2,10 @@
 //!
 //! A proxy has the same keys wherever it stands; their rows begin with `proxy.`.
 
+mod options;
+
+pub(super) use self::options::OPTIONS;
+
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -35,10 +39,11 @@ const MAP: &str = "Keyed channels. There are none.";
 const DEBUG: &str = "Endpoints for developers of the server. There are none.";
 const TUNING: &str = "A buffer or a delay of the server. Nothing here depends on it.";
 const COMPRESSION: &str = "Compression of frames. There is none: it costs memory for each connection.";
-const HEADERS: &str = "Headers that went along with calls to your backend. None do; a call is signed instead.";
+const HEADERS: &str = "Headers that went along with calls to your backend. They go along with on_connect alone; a call is signed instead.";
 const GRPC_CALLS: &str = "How a backend was called over GRPC. Calls are HTTP alone.";
+const BODY: &str =
+    "The largest body of a client's request. limits.message_bytes_max holds for messages whichever way they come.";
 const TRACING: &str = "Tracing. There is none; logs and metrics say what happens.";
-const STREAM_PROXY: &str = "A backend that streams into a subscription. There is none: publish by the server API.";
 const PRO: &str = "A feature of the commercial edition. There is none here.";
 const PRESENCE_TIMES: &str =
     "How often presence is renewed in a store. It lives in memory and ends with its connection.";
@@ -136,7 +141,6 @@ pub(super) const ROWS: &[(&str, Fate)] = &[
         Gone("Limits of commands by kind. limits.messages_per_second and messages_burst limit all of one connection."),
     ),
     ("channel.without_namespace.*", Here),
-    ("channel.namespaces[].name", Here),
     ("channel.namespaces[].*", Here),
     ("channel.history_meta_ttl", Here),
     ("channel.namespace_boundary", Here),
@@ -221,14 +225,14 @@ pub(super) const ROWS: &[(&str, Fate)] = &[
     ),
     ("websocket.disable_closing_handshake", Gone(TUNING)),
     ("sse.enabled", Here),
-    ("sse.*", Gone("Server-sent events of clients. There are none; WebSocket is the one transport.")),
+    ("sse.handler_prefix", Here),
+    ("sse.max_request_body_size", Gone(BODY)),
     ("http_stream.enabled", Here),
-    ("http_stream.*", Gone("HTTP streams of clients. There are none; WebSocket is the one transport.")),
-    ("emulation.*", Gone("Where clients without WebSocket send. WebSocket is the one transport.")),
-    (
-        "webtransport.*",
-        Gone("WebTransport. There is none; SDKs fall back to WebSocket where they are told its address."),
-    ),
+    ("http_stream.handler_prefix", Here),
+    ("http_stream.max_request_body_size", Gone(BODY)),
+    ("emulation.handler_prefix", Here),
+    ("emulation.max_request_body_size", Gone(BODY)),
+    ("webtransport.*", Gone("WebTransport. There is none; SDKs that are told other ways take those.")),
     ("uni_sse.*", Gone(UNIDIRECTIONAL)),
     ("uni_http_stream.*", Gone(UNIDIRECTIONAL)),
     ("uni_websocket.*", Gone(UNIDIRECTIONAL)),
@@ -274,82 +278,6 @@ pub(super) const ROWS: &[(&str, Fate)] = &[
     ("unified_proxy.*", Gone(HEADERS)),
 ];
 
-/// The keys of a namespace, and of channels without one.
-pub(super) const OPTIONS: &[(&str, Fate)] = &[
-    ("name", Here),
-    ("presence", Here),
-    ("join_leave", Here),
-    ("force_push_join_leave", Here),
-    ("history_size", Here),
-    ("history_ttl", Here),
-    ("history_meta_ttl", Here),
-    ("force_positioning", Here),
-    ("allow_positioning", Here),
-    ("force_recovery", Here),
-    ("allow_recovery", Here),
-    ("force_recovery_mode", Here),
-    ("allowed_delta_types", Here),
-    ("delta_publish", Here),
-    ("allow_subscribe_for_client", Here),
-    ("allow_subscribe_for_anonymous", Here),
-    ("allow_publish_for_client", Here),
-    ("allow_publish_for_subscriber", Here),
-    ("allow_publish_for_anonymous", Here),
-    ("allow_presence_for_client", Here),
-    ("allow_presence_for_subscriber", Here),
-    ("allow_presence_for_anonymous", Here),
-    ("allow_history_for_client", Here),
-    ("allow_history_for_subscriber", Here),
-    ("allow_history_for_anonymous", Here),
-    ("allow_user_limited_channels", Here),
-    ("channel_regex", Here),
-    ("publication_data_format", Here),
-    ("subscribe_proxy_enabled", Here),
-    ("subscribe_proxy_name", Here),
-    ("publish_proxy_enabled", Here),
-    ("publish_proxy_name", Here),
-    ("sub_refresh_proxy_enabled", Here),
-    ("sub_refresh_proxy_name", Here),
-    ("subscription_type", Here),
-    (
-        "allow_tags_filter",
-        Gone("Filters by tags. A subscription with one is refused (107); tags themselves come along."),
-    ),
-    (
-        "auto_cache_recover",
-        Gone("The newest publication without being asked for it. Clients ask: recover with an empty position."),
-    ),
-    ("subscribe_stream_proxy_enabled", Gone(STREAM_PROXY)),
-    ("subscribe_stream_proxy_name", Gone(STREAM_PROXY)),
-    ("subscribe_stream_proxy_bidirectional", Gone(STREAM_PROXY)),
-    ("subscribe_stream_bidirectional", Gone(STREAM_PROXY)),
-    ("map.*", Gone(MAP)),
-    ("shared_poll.*", Gone(MAP)),
-    ("map_sync_mode", Gone(MAP)),
-    ("map_retention_mode", Gone(MAP)),
-    ("map_key_ttl", Gone(MAP)),
-    ("map_ordered", Gone(MAP)),
-    ("map_stream_size", Gone(MAP)),
-    ("map_stream_ttl", Gone(MAP)),
-    ("map_meta_ttl", Gone(MAP)),
-    ("subscribe_cel", Gone(PRO)),
-    ("publish_cel", Gone(PRO)),
-    ("presence_cel", Gone(PRO)),
-    ("history_cel", Gone(PRO)),
-    ("keep_latest_publication", Gone(PRO)),
-    ("shared_position_sync", Gone(PRO)),
-    ("state_events", Gone(PRO)),
-    ("state_proxy_enabled", Gone(PRO)),
-    ("state_proxy_name", Gone(PRO)),
-    ("cache_empty_proxy_enabled", Gone(PRO)),
-    ("cache_empty_proxy_name", Gone(PRO)),
-    ("broker_name", Gone(PRO)),
-    ("presence_manager_name", Gone(PRO)),
-    ("batch_max_size", Gone(PRO)),
-    ("batch_max_delay", Gone(PRO)),
-    ("batch_flush_latest", Gone(PRO)),
-];
-
 /// What becomes of the key at `path`; `None` if nobody knows it.
 pub(super) fn fate(path: &str) -> Option<Fate> {
     let path = without_numbers(path);
@@ -360,6 +288,10 @@ pub(super) fn fate(path: &str) -> Option<Fate> {
     }
     if let Some(fate) = find(ROWS, &path) {
         return Some(fate);
+    }
+    // A section that says nothing.
+    if ROWS.iter().any(|(row, _)| row.strip_prefix(&*path).is_some_and(|rest| rest.starts_with(['.', '[']))) {
+        return Some(Here);
     }
     PROXIES.iter().find_map(|place| {
         let rest = path.strip_prefix(place)?.strip_prefix('.')?;

@@ -1,6 +1,6 @@
 //! Reading the configuration of another server, and writing ours for it.
 //!
-//! A file becomes a [`Picture`](picture::Picture): its values under one set of names, whichever version it is of. What
+//! A file becomes a [`Picture`]: its values under one set of names, whichever version it is of. What
 //! takes values from it writes sections of ours, and notes for people. What nobody takes is named in the end.
 //!
 //! **Invariants:** every key of the file ends as carried over, as without a counterpart, or as unknown, and all but the
@@ -20,6 +20,8 @@ mod read;
 mod regex;
 mod report;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod yaml;
 
@@ -66,8 +68,12 @@ pub enum Stopped {
 ///
 /// [`Stopped`].
 pub fn centrifugo(path: &Path) -> Result<Imported, Stopped> {
-    let picture =
-        Picture::of(read::file(path)?).map_err(|text| Stopped::Usage(format!("{}: {text}", path.display())))?;
+    let picture = Picture::of(read::file(path)?);
+    take(picture.map_err(|text| Stopped::Usage(format!("{}: {text}", path.display())))?, path)
+}
+
+/// Takes what it can from a picture.
+fn take(picture: Picture, path: &Path) -> Result<Imported, Stopped> {
     let mut report = Report::new(&picture, path);
     let mut ours = Ours::default();
     server::write(&picture, &mut report, &mut ours);

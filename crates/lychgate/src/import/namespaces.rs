@@ -79,7 +79,7 @@ pub(super) fn write(
             .about("The channel of each user, into which the server puts them.");
         personal.put("channel", quoted(&format!("{namespace}{boundary}{}{{name}}", scene.user_boundary)));
         scene.options(&mut Vec::new(), &base, &mut personal, false);
-        personal.put("policy", "{ rule = \"none\" }");
+        personal.put("policy", scene.by_token());
         sections.push(personal);
     }
     sections
@@ -113,6 +113,11 @@ impl Scene<'_> {
                 self.picture.settle(key);
             }
         }
+    }
+
+    /// Whoever shows a token for the channel, where such tokens are trusted.
+    const fn by_token(&self) -> &'static str {
+        if self.tokens.have_other_keys_for_channels { "{ rule = \"none\" }" } else { "{ rule = \"token\" }" }
     }
 
     fn flag(&self, base: &str, key: &str) -> bool {
@@ -152,23 +157,14 @@ impl Scene<'_> {
         }
         let on_subscribe = self.source(report, proxies, base, "subscribe");
         let for_client = self.flag(base, "allow_subscribe_for_client");
-        let mut rule = if for_client || on_subscribe.is_some() { Rule::Any } else { Rule::Token };
+        // Where a backend is asked, nothing else says yes in its place.
+        let (asks, _) = self.proxy(base, "subscribe");
+        let is_open = if asks { on_subscribe.is_some() } else { for_client };
+        let mut rule = if is_open { Rule::Any } else { Rule::Token };
         let slot = self.slot(report, base, prefix, &mut rule);
         section.put("channel", quoted(&format!("{prefix}{{{slot}}}")));
         let on_publish = self.source(report, proxies, base, "publish");
-        let (refreshes, _) = self.proxy(base, "sub_refresh");
-        if refreshes {
-            let of = if self.picture.has(&key("sub_refresh_proxy_enabled")) {
-                "sub_refresh_proxy_enabled"
-            } else {
-                "sub_refresh_proxy_name"
-            };
-            report.note(
-                Group::Gone,
-                &key(of),
-                "Your backend was asked to prolong subscriptions. They are subscribed anew here.",
-            );
-        }
+        let on_sub_refresh = self.source(report, proxies, base, "sub_refresh");
         let mut abilities = Vec::new();
         let publishes = self.publish(base, on_publish.is_some(), &mut abilities);
         if publishes != "nobody" {
@@ -181,12 +177,14 @@ impl Scene<'_> {
         if let Some(source) = on_publish {
             section.put("on_publish", quoted(&source));
         }
+        if let Some(source) = on_sub_refresh {
+            section.put("on_sub_refresh", quoted(&source));
+        }
         let anonymous = self.anonymous(report, base, rule, &abilities);
         let policy = match rule {
             Rule::Any if anonymous => "{ rule = \"any\", anonymous = true }",
             Rule::Any => "{ rule = \"any\" }",
-            Rule::Token if self.tokens.have_other_keys_for_channels => "{ rule = \"none\" }",
-            Rule::Token => "{ rule = \"token\" }",
+            Rule::Token => self.by_token(),
         };
         section.put("policy", policy);
         self.data_format(report, base);
@@ -204,7 +202,14 @@ impl Scene<'_> {
         if source.is_none() {
             let of = [format!("{base}.{event}_proxy_enabled"), format!("{base}.{event}_proxy_name")];
             let key = of.iter().find(|key| self.picture.has(key)).map_or(base, String::as_str);
-            let text = "Your backend was asked, and there is no address to ask it at. Until there is, it is as if it had said no: a token opens the channel, and what it alone allowed is not allowed.";
+            let text = match event {
+                "sub_refresh" => {
+                    "Your backend was asked to prolong subscriptions, and there is no address to ask it at. Until there is, those with an end need a token."
+                }
+                _ => {
+                    "Your backend was asked, and there is no address to ask it at. Until there is, it is as if it had said no: a token opens the channel, and what it alone allowed is not allowed."
+                }
+            };
             report.note(Group::Decide, key, text);
         }
         source

@@ -28,6 +28,15 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
+    /// Whether it is a table or a list without anything.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.node {
+            Node::List(list) => list.is_empty(),
+            Node::Table(entries) => entries.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether its meaning is somewhere in ours.
     pub(super) fn is_taken(&self) -> bool {
         self.is_taken.get()
@@ -86,6 +95,7 @@ impl Picture {
 
     /// How many tables the list at `path` has.
     pub(super) fn count(&self, path: &str) -> usize {
+        self.take(path, "a list of tables", |node| matches!(node, Node::List(list) if list.is_empty()).then_some(()));
         let number = |leaf: &Leaf| {
             let rest = leaf.path.strip_prefix(path)?.strip_prefix('[')?;
             rest.split(']').next()?.parse::<usize>().ok()

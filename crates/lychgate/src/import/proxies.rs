@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Group;
 use super::duration;
-use super::ours::{Ours, Section, quoted, section_name};
+use super::ours::{Ours, Section, list, quoted, section_name};
 use super::picture::Picture;
 use super::report::Report;
+use crate::config::may_go_along;
 
 /// The variable with the secret that calls are signed with.
 const SECRET_ENV: &str = "LYCHGATE_CALL_SECRET";
@@ -96,7 +97,7 @@ impl Proxies {
         let said = picture.flag_if_there(&format!("{options}.proxy_enabled"));
         // Version 5 has no switch: an address is one, or the name of a proxy.
         let is_on = said.unwrap_or(picture.version() == 5 && (name.is_some() || picture.has("rpc.proxy.endpoint")));
-        let mut others = false;
+        let mut others = picture.count("rpc.namespaces") > 0;
         for leaf in picture.leaves().iter().filter(|leaf| leaf.path.starts_with("rpc.namespaces")) {
             others = true;
             let text = "Methods of one kind had a backend of their own. All go to one address here, endpoint.NAME.on_rpc, whatever they begin with.";
@@ -119,31 +120,42 @@ impl Proxies {
         source
     }
 
-    /// Who was asked about connections.
-    pub(super) fn of_connections(&mut self, picture: &Picture, report: &mut Report<'_>) {
-        for (event, named, group, text) in [
-            (
-                "connect",
-                "client.connect_proxy_name",
-                Group::Decide,
-                "Your backend was asked who connects without a token. Nobody is asked here: they are refused. Have clients bring a token.",
-            ),
-            (
-                "refresh",
-                "client.refresh_proxy_name",
-                Group::Gone,
-                "Your backend was asked to prolong connections. Clients bring a new token here.",
-            ),
-        ] {
-            let place = format!("client.proxy.{event}");
-            let [enabled, endpoint, timeout] = ["enabled", "endpoint", "timeout"].map(|key| format!("{place}.{key}"));
-            let name = picture.text(named);
-            let is_on = picture.flag(&enabled) || picture.version() == 5 && (picture.has(&endpoint) || name.is_some());
-            for key in [named, &enabled, &endpoint, &timeout] {
-                if is_on && picture.has(key) {
-                    report.note(group, key, text);
+    /// Who is asked about an event of connections: `connect` or `refresh`.
+    fn of_connections(&mut self, picture: &Picture, report: &mut Report<'_>, event: &str) -> Option<(String, String)> {
+        let named = format!("client.{event}_proxy_name");
+        let default = format!("client.proxy.{event}");
+        let [enabled, endpoint] = ["enabled", "endpoint"].map(|key| format!("{default}.{key}"));
+        let name = picture.text(&named);
+        // Version 5 has no switch: an address is one, or the name of a proxy.
+        let is_on = picture.flag(&enabled) || picture.version() == 5 && (picture.has(&endpoint) || name.is_some());
+        if !is_on {
+            return None;
+        }
+        let place = self.place(name.as_deref(), &default);
+        let source = place.as_ref().and_then(|place| self.source(picture, report, place));
+        if source.is_none() {
+            let key = [&named, &enabled, &endpoint].into_iter().find(|key| picture.has(key)).unwrap_or(&named);
+            let text = "Your backend was asked, and there is no address to ask it at. Until there is, nobody connects without a token, and nobody is prolonged without one.";
+            report.note(Group::Decide, key, text);
+        }
+        source.zip(place)
+    }
+
+    /// Writes who says who connects, and who stays, into the endpoint.
+    pub(super) fn connections(&mut self, picture: &Picture, report: &mut Report<'_>, endpoint: &mut Section) {
+        if let Some((source, place)) = self.of_connections(picture, report, "connect") {
+            endpoint.put_with("on_connect", quoted(&source), "who shows no token");
+            for (key, to) in
+                [("http_headers", "on_connect_headers"), ("emulated_headers", "on_connect_emulated_headers")]
+            {
+                let headers = headers(picture, report, &place, key);
+                if !headers.is_empty() {
+                    endpoint.put(to, list(&headers));
                 }
             }
+        }
+        if let Some((source, _)) = self.of_connections(picture, report, "refresh") {
+            endpoint.put("on_refresh", quoted(&source));
         }
         picture.settle("granular_proxy_mode");
     }
@@ -163,4 +175,25 @@ impl Proxies {
         }
         ours.extend(sections.collect());
     }
+}
+
+/// The headers that go along with the question who connects.
+fn headers(picture: &Picture, report: &mut Report<'_>, place: &str, key: &str) -> Vec<String> {
+    let own = format!("{place}.{key}");
+    // Version 5 says it once for all.
+    let common = format!("proxy.{key}");
+    let path = if picture.has(&own) { own } else { common };
+    let all = picture.texts(&path).unwrap_or_default();
+    // A cookie is shown by whatever page a browser is at, so it needs pages that may.
+    let is_any_page = picture.texts("client.allowed_origins").unwrap_or_default().iter().any(|origin| origin == "*");
+    let is_good = |name: &String| may_go_along(name) && !(is_any_page && name == "cookie");
+    let (good, bad): (Vec<String>, Vec<String>) = all.iter().map(|name| name.to_ascii_lowercase()).partition(is_good);
+    if !bad.is_empty() {
+        let text = "Not all of these headers can go along. A cookie needs the origins of your pages in server.origins; then write it into on_connect_headers.";
+        report.note(Group::Decide, &path, text);
+    } else if !good.is_empty() {
+        let text = "They go along with the question who connects, and with no other call.";
+        report.note(Group::Decide, &path, text);
+    }
+    good
 }

@@ -68,6 +68,10 @@ impl<'a> Report<'a> {
                 continue;
             }
             let (group, text) = match keys::fate(&leaf.path) {
+                Some(Fate::Here) if leaf.is_empty() => {
+                    carried.push(leaf.shown.clone());
+                    continue;
+                }
                 Some(Fate::Gone(text)) => (Group::Gone, text),
                 // It belongs to something that is not switched on, or is said twice.
                 Some(Fate::Here) => (Group::Gone, "It has no effect where it stands."),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Group;
+use super::api::path_of;
 use super::duration;
 use super::ours::{Ours, Section, list, quoted};
 use super::picture::Picture;
@@ -21,6 +22,9 @@ pub(super) fn write(picture: &Picture, report: &mut Report<'_>, ours: &mut Ours)
         server.put_with("operations_listen", quoted(&operations.to_string()), "metrics and health");
     }
     origins(picture, report, &mut server);
+    if let Some(path) = picture.text("emulation.handler_prefix").and_then(|path| path_of(&path)) {
+        server.put("emulation", quoted(&path));
+    }
     stop(picture, &mut server);
     ours.push(server);
     log(picture, report, ours);

@@ -28,7 +28,15 @@ pub(super) fn write(picture: &Picture, report: &mut Report<'_>, ours: &mut Ours)
     let names = Names::read(picture, report);
     let keys = ["hmac_secret_key", "rsa_public_key", "ecdsa_public_key"].map(|key| format!("client.token.{key}"));
     if is_sub_the_user(picture, report, &keys) {
-        let sections: Vec<Section> = keys.iter().filter_map(|key| issuer(picture, report, &names, key)).collect();
+        let mut sections = Vec::new();
+        for key in keys.iter().filter(|key| picture.text(key).is_some()) {
+            if names.issuer.is_some() && !sections.is_empty() {
+                let text = "One issuer has one key here, and another one is written for it. Take that away and write this one, if your backend signs with it.";
+                report.note(Group::Decide, key, text);
+                continue;
+            }
+            sections.extend(issuer(picture, report, &names, key));
+        }
         if let Some(key) = keys.iter().find(|key| picture.has(key)) {
             names.note_what_may_be_there(report, key);
         }
@@ -36,7 +44,7 @@ pub(super) fn write(picture: &Picture, report: &mut Report<'_>, ours: &mut Ours)
     }
     let have_other_keys_for_channels = picture.flag("client.subscription_token.enabled");
     if have_other_keys_for_channels {
-        let text = "Tokens for channels had keys of their own. An issuer is trusted for both kinds of tokens here, so those keys are not; until you have decided whose tokens open channels, none do (rule = \"none\" in place of \"token\").";
+        let text = "Tokens for channels had keys of their own. An issuer is trusted for both kinds of tokens here, so those keys are not; until you have decided whose tokens open channels, none do (rule = \"none\" in place of \"token\"), but for those about which your backend is asked. Connection tokens that name other channels open nothing.";
         report.note(Group::Decide, "client.subscription_token.enabled", text);
     }
     for leaf in picture.leaves().iter().filter(|leaf| leaf.path.starts_with("client.subscription_token.")) {

@@ -15,6 +15,7 @@ mod config_shown;
 mod connect;
 mod connect_login;
 mod guide_channels;
+mod import;
 mod registry;
 mod support;
 mod token;

@@ -14,6 +14,7 @@ mod door;
 mod durable;
 mod fallbacks;
 mod framing;
+mod imported;
 mod limits;
 mod mixed;
 mod pings;
