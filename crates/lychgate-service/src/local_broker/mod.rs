@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use self::log::Log;
 use crate::ports::broker::{
     Author, Broker, BrokerError, Entry, Epoch, Framing, Happening, HistoryPage, HistoryQuery, HistoryRefused, Kept,
-    KeptAuthor, KeptVersion, Place, Publication, Published, Retains, Tags,
+    KeptAuthor, KeptVersion, Place, Position, Publication, Published, Retains, Tags,
 };
 
 pub(crate) use places::{Before, GivenPlace};
@@ -322,16 +322,22 @@ impl Broker for LocalBroker {
                 Some((log.top(), since.map(|since| log.missed(since, limit))))
             })
             .collect();
+        // Asked once all have theirs: where room is made for one, another may have gone, and nobody is told of a place that
+        // is no longer one.
+        let is_there = |channel: &ChannelName, top: Position| {
+            let counts = stripes.binary_search(&self.stripe_of(channel)).ok().and_then(|at| locked.get(at));
+            matches!(counts.and_then(|counts| counts.get(channel)), Some(Count::Logged(log)) if log.top() == top)
+        };
         let entries: SmallVec<[_; 1]> = places
             .iter()
             .zip(&found)
             .map(|(place, found)| match found {
-                None => Entry { top: None, recovered: place.since.map(|_| false), missed: &[] },
-                Some((top, missed)) => Entry {
+                Some((top, missed)) if is_there(place.channel, *top) => Entry {
                     top: Some(*top),
                     recovered: missed.as_ref().map(Option::is_some),
                     missed: missed.as_ref().and_then(Option::as_deref).unwrap_or_default(),
                 },
+                _ => Entry { top: None, recovered: place.since.map(|_| false), missed: &[] },
             })
             .collect();
         enter(&entries);

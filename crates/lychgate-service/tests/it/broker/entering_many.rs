@@ -8,7 +8,7 @@ use lychgate_hub::Session;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_service::ports::broker::{Broker as _, Place, Since};
 
-use super::{NUMBERS, Wire, World, channel};
+use super::{NUMBERS, Wire, World, channel, retention};
 
 /// More than there are locks, so that some channels share one.
 const CHANNELS: usize = 150;
@@ -119,4 +119,18 @@ fn each_channel_says_what_was_missed_there() {
             .collect();
     });
     assert_eq!(told, [(Some(5), Some(true), vec![5]), (None, Some(false), vec![]), (Some(3), None, vec![])]);
+}
+
+#[test]
+fn nobody_is_told_of_a_place_that_there_is_no_room_for() {
+    let world = World::new(retention(10), usize::MAX, 1);
+    let names = [channel("kept:a"), channel("kept:b"), channel("kept:c")];
+    let places = names.each_ref().map(|channel| Place { channel, since: None });
+    let mut told = Vec::new();
+    world.broker.enter_all(&places, 0, &mut |entries| told = entries.iter().map(|entry| entry.top).collect());
+    let told: Vec<_> = names.iter().zip(told).filter_map(|(name, top)| Some((name, top?))).collect();
+    assert_eq!(told.len(), 1, "there is room for one: {told:?}");
+    for (name, top) in told {
+        assert_eq!(world.page(name).expect("it keeps something").top, top, "and it stands where it was said to");
+    }
 }
