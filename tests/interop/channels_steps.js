@@ -242,22 +242,22 @@ export async function steps({ Centrifuge, websocket, eventsource, transport, pro
 
   // The application puts a client into a channel, takes it out again, and sends it away.
   const moved = open(direct, "moved");
-  const [into, told, out] = [new Heard(), new Heard(), new Heard()];
-  moved.on("subscribed", ({ channel, wasRecovering, recovered }) => into.add([channel, wasRecovering, recovered]));
-  moved.on("publication", ({ channel, data }) => told.add([channel, unpack(data)]));
-  moved.on("unsubscribed", ({ channel }) => out.add(channel));
+  const [entered, published, left] = [new Heard(), new Heard(), new Heard()];
+  moved.on("subscribed", ({ channel, wasRecovering, recovered }) => entered.add([channel, wasRecovering, recovered]));
+  moved.on("publication", ({ channel, data }) => published.add([channel, unpack(data)]));
+  moved.on("unsubscribed", ({ channel }) => left.add(channel));
   moved.connect();
-  await into.count(1);
+  await entered.count(1);
   await order("subscribe", { user: "moved", channel: "chat:9" });
-  await into.count(2);
+  await entered.count(2);
   await order("publish", { channel: "chat:9", data: { n: 1 } });
   await order("broadcast", { channels: ["chat:9"], data: { n: 2 } });
-  await told.count(2);
+  await published.count(2);
   await order("unsubscribe", { user: "moved", channel: "chat:9" });
-  await out.count(1);
+  await left.count(1);
   await order("disconnect", { user: "moved", disconnect: { code: 4500, reason: "enough" } });
   const [ended] = await moved.ended.count(1);
-  seen.moved = { subscribed: into.all, publications: told.all, unsubscribed: out.all, ended };
+  seen.moved = { subscribed: entered.all, publications: published.all, unsubscribed: left.all, ended };
 
   // The application puts labels on what is said.
   const tagged = bob.newSubscription("tagged:a");
