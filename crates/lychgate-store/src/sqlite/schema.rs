@@ -23,6 +23,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(3, "attributes", include_str!("../../migrations/sqlite/0003_attributes.sql")),
         migration(4, "api_keys", include_str!("../../migrations/sqlite/0004_api_keys.sql")),
         migration(5, "publications", include_str!("../../migrations/sqlite/0005_publications.sql")),
+        migration(7, "events", include_str!("../../migrations/sqlite/0007_events.sql")),
     ])
 });
 
