@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_service::admission::{Admitted, Refused};
+use lychgate_service::channels::Member;
 use lychgate_service::conversation::Counts;
 use lychgate_service::policy::{Denied, Parameters};
 use lychgate_service::ports::rights::RightsError;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use crate::layers::request_id::RequestId;
 use crate::settings::{Behaviour, CredentialSource};
 use crate::ticks::{NEVER, Ticker, Ticks, ticks};
+use crate::ws::attending::Attending;
 use crate::ws::changes::Seen;
 use crate::ws::channels::event_of;
 use crate::ws::credential::Found;
@@ -182,8 +184,17 @@ pub fn stand(
         }
         _ => Box::default(),
     };
+    let attending = match &endpoint.settings.behaviour {
+        // A client of channels has come once its session is open.
+        Behaviour::Channels(_) | Behaviour::Gone => None,
+        Behaviour::Echo => Attending::begin(&entry.socket, permit.principal(), None, Member::fresh_client),
+        Behaviour::Converse(_) => {
+            Attending::begin(&entry.socket, permit.principal(), Some(permit.channel()), Member::fresh_client)
+        }
+    };
     Some(Standing {
         permit,
+        attending,
         name,
         subscription: None,
         extras: None,

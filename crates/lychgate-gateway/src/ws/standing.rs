@@ -8,6 +8,7 @@ use lychgate_service::streams::Watch;
 use lychgate_service::subscribe::{Subscription, Subscriptions};
 
 use crate::settings::Behaviour;
+use crate::ws::attending::Attending;
 use crate::ws::seats::Seat;
 use crate::ws::users::UserPlace;
 
@@ -23,6 +24,8 @@ pub struct Standing {
     pub extras: Option<Box<Extras>>,
     /// What it has sent, where that is counted by kind.
     pub counts: Counts,
+    /// That the application was told of it, where that is so and it is no client of channels.
+    pub attending: Option<Attending>,
     /// Its place among the connections of its user; none for a visitor.
     pub _user: Option<UserPlace>,
     /// Its place among those of its user at this endpoint.
@@ -53,6 +56,8 @@ impl Standing {
     /// Leaves its channels and its board, and tells the others. Whatever ends a connection, it comes by here: when our
     /// close frame has left, or when the connection ends without one; the second time nothing is left to do.
     pub fn leave(&mut self, subscriptions: &Subscriptions, behaviour: &Behaviour, session: SessionId) {
+        // Told when all of the rest is done.
+        let _attending = self.attending.take();
         if let Some(subscription) = self.subscription.take() {
             subscriptions.leave(subscription);
         }

@@ -29,6 +29,7 @@ use crate::ticks::ticks;
 use crate::ws::admit::{self, Caller, Outcome};
 use crate::ws::channels::{End, Input, Turn, Turned};
 use crate::ws::credential::Found;
+use crate::ws::ending::Why;
 use crate::ws::joining::Joining;
 use crate::ws::parked::Parked;
 use crate::ws::profile::Event;
@@ -195,8 +196,14 @@ impl Speaker {
             // Who was refused at the door was counted there.
             Some(End::Event(event, true)) => self.refuse(event),
             Some(End::Event(event, false)) => self.close(event),
-            Some(End::Code(code)) => self.finish(code, disconnect_reason(code)),
-            Some(End::Said(code, reason)) => self.finish(code, &reason),
+            Some(End::Code(code)) => {
+                self.socket.ending.because(Why::Protocol(code));
+                self.finish(code, disconnect_reason(code));
+            }
+            Some(End::Said(code, reason)) => {
+                self.socket.ending.because(Why::Application(code));
+                self.finish(code, &reason);
+            }
         }
     }
 

@@ -67,6 +67,8 @@ section! {
         keep: Option<u32> = Optional(Count::of(1, 100_000_000)), None;
         /// The NAME of the `[source.NAME]` of the application that answers calls (`rpc`) of clients, with `kind = "channels"`.
         on_rpc: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
+        /// The NAME of the `[source.NAME]` of the application that is told who came and went here (`connected`, `disconnected`).
+        events: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// The NAME of the `[source.NAME]` that frames with `act = "forward"` go to.
         forward: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }

@@ -44,6 +44,9 @@ section! {
         on_subscribe: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// The NAME of the `[source.NAME]` of the application that is asked about each publication of a client.
         on_publish: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
+        /// The NAME of the `[source.NAME]` of the application that is told when a channel gets its first subscriber and when
+        /// the last one has left (`occupied`, `empty`).
+        events: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }
 }
 

@@ -19,6 +19,7 @@ use super::subscribe::Wishes;
 use super::turn::{End, bad_request};
 use crate::ticks::{Ticker, ticks};
 use crate::ws::admit::{self, Outcome};
+use crate::ws::attending::Attending;
 use crate::ws::credential::Found;
 use crate::ws::profile::Event;
 use crate::ws::standing::Standing;
@@ -91,6 +92,8 @@ impl Client {
         let inbox = permit.inbox();
         let line = self.settings().clients.enter(member.author(None).user, &member.client, &self.entry.socket);
         self.line = Some(line);
+        let client = || member.client.clone();
+        self.attending = Attending::begin(&self.entry.socket, &member.principal, None, client);
         self.stage = Stage::Connected(Connected { member, permit });
         let endpoint = Arc::clone(self.entry.socket.endpoint());
         self.asks_at = admit::ask_again_at(self.gate.ticker, &endpoint);
