@@ -9,6 +9,7 @@ mod cuts;
 mod deltas;
 mod door;
 mod durable;
+mod events;
 mod framing;
 mod limits;
 mod mixed;
