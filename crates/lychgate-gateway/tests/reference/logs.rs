@@ -29,6 +29,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("resource", "the name of a resource in the registry"),
     ("retry_after_ms", "how long a throttled client has to wait, in milliseconds"),
     ("route", "the configured name of a route of HTTP, or what the API was asked for, such as `put_member`"),
+    ("source", "the configured name of a `[source.NAME]`"),
     ("times", "how often in a row"),
     ("user", "a verified user's name"),
     ("user_id", "a user's number in the database"),

@@ -7,6 +7,7 @@ mod channels;
 mod config_codec;
 mod config_development;
 mod config_environment;
+mod config_events;
 mod config_faults;
 mod config_namespaces;
 mod config_secrets;
