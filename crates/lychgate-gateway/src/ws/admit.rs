@@ -23,7 +23,7 @@ use crate::ws::credential::Found;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::gate::Gate;
 use crate::ws::profile::Event;
-use crate::ws::standing::Standing;
+use crate::ws::standing::{Extras, Standing};
 use crate::ws::sweep;
 use crate::ws::table::Entry;
 use crate::ws::users::UserPlace;
@@ -194,10 +194,9 @@ pub fn stand(
     };
     Some(Standing {
         permit,
-        attending,
         name,
         subscription: None,
-        extras: None,
+        extras: attending.map(|attending| Box::new(Extras { attending: Some(attending), ..Extras::default() })),
         counts: Counts::default(),
         _user: user,
         _seat: seat,

@@ -24,8 +24,6 @@ pub struct Standing {
     pub extras: Option<Box<Extras>>,
     /// What it has sent, where that is counted by kind.
     pub counts: Counts,
-    /// That the application was told of it, where that is so and it is no client of channels.
-    pub attending: Option<Attending>,
     /// Its place among the connections of its user; none for a visitor.
     pub _user: Option<UserPlace>,
     /// Its place among those of its user at this endpoint.
@@ -43,6 +41,9 @@ pub struct Extras {
     pub watch: Option<Watch>,
     /// Whether the others were told that it came, so that they are told that it went.
     pub was_announced: bool,
+    /// That the application was told of it, unless it is a client of channels. The last field: its end is told behind all
+    /// of the rest.
+    pub attending: Option<Attending>,
 }
 
 impl Standing {
@@ -56,8 +57,6 @@ impl Standing {
     /// Leaves its channels and its board, and tells the others. Whatever ends a connection, it comes by here: when our
     /// close frame has left, or when the connection ends without one; the second time nothing is left to do.
     pub fn leave(&mut self, subscriptions: &Subscriptions, behaviour: &Behaviour, session: SessionId) {
-        // Told when all of the rest is done.
-        let _attending = self.attending.take();
         if let Some(subscription) = self.subscription.take() {
             subscriptions.leave(subscription);
         }

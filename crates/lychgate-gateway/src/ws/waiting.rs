@@ -34,7 +34,6 @@ use crate::ws::joining::Joining;
 use crate::ws::parked::Parked;
 use crate::ws::profile::Event;
 use crate::ws::speaker::{Frames, Speaker};
-use crate::ws::standing::Extras;
 
 /// Something that takes its time, and what came of it.
 pub(super) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -292,7 +291,7 @@ impl Speaker {
         };
         match stream.streams.watch(permit, &self.session, opening, &mut queue) {
             Ok(watch) => {
-                standing.extras = Some(Box::new(Extras { watch: Some(watch), ..Extras::default() }));
+                standing.extras.get_or_insert_default().watch = Some(watch);
                 self.entered();
             }
             Err(WatchRefused::Stopping) => self.close(Event::Restart),

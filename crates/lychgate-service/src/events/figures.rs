@@ -66,9 +66,10 @@ impl Figures {
         }
     }
 
-    /// So many events wait already.
-    pub(super) fn waits(&self, events: u64) {
-        self.waiting.store(events, Relaxed);
+    /// So many events were written before anything happened, and so many wait with them.
+    pub(super) fn begin(&self, written: u64, waiting: u64) {
+        self.written.store(written, Relaxed);
+        self.waiting.store(waiting, Relaxed);
     }
 
     pub(super) fn waiting(&self) -> u64 {

@@ -118,12 +118,11 @@ impl Outbox {
         let names: Vec<Arc<str>> = sources.iter().map(|source| Arc::clone(&source.name)).collect();
         let figures: Arc<[Figures]> = names.iter().map(|name| Figures::new(Arc::clone(name))).collect();
         let mut lost = Vec::new();
-        for name in &names {
-            start::close_what_was_left(&*events, name, clock.now()).await?;
-            lost.push(events.waiting(name).await?.lost);
-        }
         for (name, figures) in names.iter().zip(&*figures) {
-            figures.waits(events.waiting(name).await?.events);
+            let closed = start::close_what_was_left(&*events, name, clock.now()).await?;
+            let waiting = events.waiting(name).await?;
+            figures.begin(closed, waiting.events);
+            lost.push(waiting.lost);
         }
         let queue = Queue::new(limits.queue_max, Arc::clone(&figures), &lost);
         let shared = Arc::new(Shared { queue, figures, clock: Arc::clone(&clock) });

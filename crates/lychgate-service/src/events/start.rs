@@ -10,13 +10,13 @@ use crate::ports::events::{Change, Events, NewEvent};
 /// How much is closed in one commit.
 const COMMIT_MAX: u32 = 500;
 
-/// Closes it. After a stop in good order there is nothing.
+/// Closes it; how much that was. After a stop in good order there is nothing.
 pub(super) async fn close_what_was_left(
     events: &dyn Events,
     source: &Arc<str>,
     now: UnixMicros,
-) -> Result<(), StoreError> {
-    let mut closed = 0_usize;
+) -> Result<u64, StoreError> {
+    let mut closed = 0;
     loop {
         let open = events.open(source, COMMIT_MAX).await?;
         if open.is_empty() {
@@ -30,10 +30,10 @@ pub(super) async fn close_what_was_left(
         });
         let ends: Vec<_> = ends.collect();
         events.append(&ends).await?;
-        closed += ends.len();
+        closed += ends.len() as u64;
     }
     if closed > 0 {
         tracing::warn!(source = %source, "the server before has ended without saying so of {closed} sessions and channels");
     }
-    Ok(())
+    Ok(closed)
 }

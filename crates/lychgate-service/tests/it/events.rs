@@ -258,6 +258,7 @@ async fn what_a_crash_has_left_open_is_closed_before_anything_new() {
         assert_eq!(event["reason"], "server_lost", "{event}");
     }
     assert_eq!(events[7]["user"], "ann");
+    assert_eq!(server.figures().written, 3);
     drop(three);
     server.stop().await;
 }

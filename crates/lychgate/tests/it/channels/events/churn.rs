@@ -35,7 +35,7 @@ fn whimsical(seed: u64) -> impl FnMut() -> Answer + Send {
 async fn five_hundred_turns_of_one_user_arrive_in_order_and_whole() {
     let seed = seed();
     let told = Told::answering(whimsical(seed)).await;
-    let server = setup(&told).over("[events]\nbatch_max = 40\n").start().await;
+    let server = setup(&told).over("[events]\nbatch_max = 80\n").start().await;
     let random = Random(Cell::new(seed ^ 1));
     let turns = (0..CONNECTIONS).map(async |number| {
         for _ in 0..TURNS {
@@ -71,7 +71,7 @@ async fn five_hundred_turns_of_one_user_arrive_in_order_and_whole() {
     assert_eq!(online, 0);
     let reasons: BTreeSet<_> = events.iter().filter_map(|event| event.get("reason")?.as_str()).collect();
     assert_eq!(reasons, BTreeSet::from(["broken", "client"]));
-    assert!((2..=40).contains(&told.largest_call()), "{} in one call", told.largest_call());
+    assert!((2..=80).contains(&told.largest_call()), "{} in one call", told.largest_call());
     let figures = server.metrics().await;
     assert!(figures.value("lychgate_event_calls_total", &[("outcome", "failed")]) > 0, "the application has failed");
     assert_eq!(figures.value("lychgate_events_total", &[("outcome", "dropped")]), 0);
