@@ -93,7 +93,8 @@ fn only_the_first_to_come_and_the_last_to_go_are_told_of() {
 #[test]
 fn every_way_out_counts() {
     let (registrar, drain, told) = world();
-    let ways: [(&str, &dyn Fn(&Session)); 5] = [
+    type Leave<'a> = &'a dyn Fn(&Session);
+    let ways: [(&str, Leave<'_>); 5] = [
         ("revoked", &|session| {
             let _ = registrar.revoke(session, &room(0));
         }),

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** the order of the queue is the order of what happened, and everything behind it keeps that order. The
 //! store says what the application takes for open, in the commit that stores the event. So a crash leaves nothing open
-//! for ever: the next process [closes](start) what the last one has left.
+//! for ever: the next process closes what the last one has left.
 //!
 //! Where there is no room, events are lost, and the application is told how many. It then forgets what it held as open,
 //! and is told what is.
