@@ -113,6 +113,15 @@ async fn what_is_open_is_what_was_told(events: &dyn Events) {
     append(events, &[opens("app", "a"), closes("app", "a"), opens("app", "a"), closes("app", "c")]).await;
     assert_eq!(open(events, "app").await, ["a"]);
     assert_eq!(numbers(events, "app").await, [6, 7, 8, 9], "every event is told");
+    // In one commit, whatever was open before.
+    let anew = event("app", "{\"opens\":\"anew\"}", Change::Opens("a".into()));
+    append(events, &[closes("app", "a"), anew, opens("app", "a"), opens("app", "b"), closes("app", "b")]).await;
+    let body = |key: &str, body: &str| Open { key: key.into(), body: body.into() };
+    let all = async || events.open("app", 9).await.expect("reading works");
+    assert_eq!(all().await, [body("a", "{\"opens\":\"anew\"}")]);
+    let forgets = event("app", "{}", Change::Forgets);
+    append(events, &[opens("app", "c"), closes("app", "a"), forgets, opens("app", "d"), closes("app", "c")]).await;
+    assert_eq!(all().await, [body("d", "{\"opens\":\"d\"}")]);
 }
 
 async fn what_is_lost_is_noted_until_it_is_told(events: &dyn Events) {

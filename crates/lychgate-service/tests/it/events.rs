@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -117,7 +117,24 @@ fn open(events: &[Value]) -> BTreeSet<String> {
     open
 }
 
+/// The way of one server to the application; nothing comes through once it has crashed.
+struct Line {
+    app: Arc<App>,
+    is_cut: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Application for Line {
+    async fn call(&self, body: &Value) -> Result<Value, CallFault> {
+        if self.is_cut.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        self.app.call(body).await
+    }
+}
+
 struct Server {
+    is_cut: Arc<AtomicBool>,
     outbox: Outbox,
     sessions: Sessions,
     tasks: TaskTracker,
@@ -127,7 +144,8 @@ struct Server {
 impl Server {
     async fn start(store: &Arc<MemoryEvents>, app: &Arc<App>, limits: EventLimits) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let application = Arc::clone(app) as Arc<dyn Application>;
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let application = Arc::new(Line { app: Arc::clone(app), is_cut: Arc::clone(&is_cut) });
         let parts = OutboxParts {
             sources: vec![EventSource { name: "app".into(), application }],
             events: Arc::clone(store) as _,
@@ -138,7 +156,7 @@ impl Server {
         let source = outbox.source("app").expect("it is there");
         assert_eq!(outbox.source("other"), None);
         let sessions = Sessions::new(outbox.clone(), source, "room");
-        Self { outbox, sessions, tasks, stop }
+        Self { is_cut, outbox, sessions, tasks, stop }
     }
 
     fn connect(&self, client: &str) -> Attendance {
@@ -147,6 +165,12 @@ impl Server {
 
     fn figures(&self) -> EventFigures {
         self.outbox.figures().swap_remove(0)
+    }
+
+    /// It ends without another word, and this one never says that it has gone.
+    fn crash(self, guest: Attendance) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        std::mem::forget(guest);
     }
 
     async fn stop(self) {
@@ -247,9 +271,7 @@ async fn what_a_crash_has_left_open_is_closed_before_anything_new() {
     witness.vacated(&channel("chat:6"));
     one.end(GONE);
     app.knows(6).await;
-    // It ends without another word.
-    drop(server);
-    std::mem::forget(two);
+    server.crash(two);
     let server = Server::start(&store, &app, LIMITS).await;
     let three = server.connect("3");
     let events = app.knows(9).await;
@@ -344,8 +366,7 @@ async fn a_store_that_is_full_of_what_was_not_taken_loses_events_too() {
     assert_eq!((server.figures().waiting, server.figures().dropped), (6, 15));
     assert_eq!(store.waiting("app").await.expect("it works").lost, 15, "a crash would not hide it");
     // It does crash, and what was told as open is closed by the next one.
-    drop(server);
-    std::mem::forget(stays);
+    server.crash(stays);
     let server = Server::start(&store, &app, limits).await;
     let last = server.connect("last");
     server.settle().await;

@@ -1,11 +1,12 @@
 //! Events for the application, in SQLite.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use lychgate_service::ports::StoreError;
 use lychgate_service::ports::clock::UnixMicros;
 use lychgate_service::ports::events::{Change, Events, NewEvent, Open, StoredEvent, Waiting};
+use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
@@ -14,9 +15,14 @@ use super::faults::store_error;
 const LAST: &str = "SELECT last FROM event_sources WHERE source = ?1";
 const REACH: &str = "INSERT INTO event_sources (source, last, lost) VALUES (?1, ?2, 0) \
     ON CONFLICT (source) DO UPDATE SET last = ?2";
-const INSERT: &str = "INSERT INTO events (source, number, body, at_us) VALUES (?1, ?2, ?3, ?4)";
-const OPEN: &str = "INSERT OR IGNORE INTO event_open (source, key, body) VALUES (?1, ?2, ?3)";
-const CLOSE: &str = "DELETE FROM event_open WHERE source = ?1 AND key = ?2";
+/// Many in one statement: a list of body and time, of which the first gets the number ?2.
+const INSERT: &str = "INSERT INTO events (source, number, body, at_us) \
+    SELECT ?1, ?2 + key, value ->> 0, value ->> 1 FROM json_each(?3)";
+/// A list of keys.
+const CLOSE: &str = "DELETE FROM event_open WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2))";
+/// A list of key and body.
+const OPEN: &str = "INSERT OR IGNORE INTO event_open (source, key, body) \
+    SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2)";
 const FORGET: &str = "DELETE FROM event_open WHERE source = ?1";
 const TOLD: &str = "UPDATE event_sources SET lost = 0 WHERE source = ?1";
 const COUNT: &str = "SELECT COUNT(*) FROM events WHERE source = ?1";
@@ -37,22 +43,14 @@ impl Events for SqliteStore {
         if events.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-        let mut reached: HashMap<&str, i64> = HashMap::new();
+        let mut by_source: BTreeMap<&str, Vec<&NewEvent>> = BTreeMap::new();
         for event in events {
-            let last = match reached.get(&*event.source) {
-                Some(last) => *last,
-                None => last_number(&mut transaction, &event.source).await?,
-            };
-            insert(&mut transaction, event, last + 1).await?;
-            reached.insert(&event.source, last + 1);
+            by_source.entry(&event.source).or_default().push(event);
         }
-        for (source, last) in reached {
-            run(&mut transaction, REACH, source, last).await?;
-        }
-        // Behind the rows of the sources, so that there is one.
-        for event in events.iter().filter(|event| event.change == Change::Forgets) {
-            sqlx::query(TOLD).bind(&*event.source).execute(&mut *transaction).await.map_err(store_error)?;
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+        for (source, events) in by_source {
+            insert(&mut transaction, source, &events).await?;
+            Changes::of(&events).make(&mut transaction, source).await?;
         }
         transaction.commit().await.map_err(store_error)
     }
@@ -94,32 +92,63 @@ impl Events for SqliteStore {
     }
 }
 
-async fn last_number(connection: &mut SqliteConnection, source: &str) -> Result<i64, StoreError> {
-    let last = sqlx::query_scalar::<_, i64>(LAST).bind(source).fetch_optional(connection);
-    Ok(last.await.map_err(store_error)?.unwrap_or(0))
-}
-
-async fn insert(connection: &mut SqliteConnection, event: &NewEvent, number: i64) -> Result<(), StoreError> {
-    let NewEvent { source, body, at, change } = event;
-    let row = sqlx::query(INSERT).bind(&**source).bind(number).bind(&**body).bind(signed(at.0)?);
-    row.execute(&mut *connection).await.map_err(store_error)?;
-    let changed = match change {
-        Change::Opens(key) => sqlx::query(OPEN).bind(&**source).bind(&**key).bind(&**body),
-        Change::Closes(key) => sqlx::query(CLOSE).bind(&**source).bind(&**key),
-        Change::Forgets => sqlx::query(FORGET).bind(&**source),
-    };
-    changed.execute(connection).await.map_err(store_error)?;
+/// Stores the events of one source behind its last one.
+async fn insert(connection: &mut SqliteConnection, source: &str, events: &[&NewEvent]) -> Result<(), StoreError> {
+    let last = sqlx::query_scalar::<_, i64>(LAST).bind(source).fetch_optional(&mut *connection);
+    let last = last.await.map_err(store_error)?.unwrap_or(0);
+    let rows = events.iter().map(|event| Ok(json!([event.body, signed(event.at.0)?])));
+    let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+    let reached = last + signed(rows.len() as u64)?;
+    let insert = sqlx::query(INSERT).bind(source).bind(last + 1).bind(json!(rows).to_string());
+    insert.execute(&mut *connection).await.map_err(store_error)?;
+    sqlx::query(REACH).bind(source).bind(reached).execute(connection).await.map_err(store_error)?;
     Ok(())
 }
 
-async fn run(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    source: &str,
-    number: i64,
-) -> Result<(), StoreError> {
-    sqlx::query(statement).bind(source).bind(number).execute(connection).await.map_err(store_error)?;
-    Ok(())
+/// What several events come to about what is open.
+#[derive(Default)]
+struct Changes<'a> {
+    forgets: bool,
+    /// Closed at some time, and perhaps opened anew behind that.
+    closes: BTreeSet<&'a str>,
+    /// Open at the end.
+    opens: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Changes<'a> {
+    fn of(events: &[&'a NewEvent]) -> Self {
+        let mut changes = Self::default();
+        for event in events {
+            match &event.change {
+                Change::Opens(key) => {
+                    changes.opens.entry(key).or_insert(&event.body);
+                }
+                Change::Closes(key) => {
+                    changes.opens.remove(&**key);
+                    changes.closes.insert(key);
+                }
+                Change::Forgets => changes = Self { forgets: true, ..Self::default() },
+            }
+        }
+        changes
+    }
+
+    async fn make(self, connection: &mut SqliteConnection, source: &str) -> Result<(), StoreError> {
+        let Self { forgets, closes, opens } = self;
+        let forgets = forgets.then_some([FORGET, TOLD]).into_iter().flatten();
+        for statement in forgets {
+            sqlx::query(statement).bind(source).execute(&mut *connection).await.map_err(store_error)?;
+        }
+        let (is_closed, is_opened) = (!closes.is_empty(), !opens.is_empty());
+        let opens: Vec<_> = opens.into_iter().map(|(key, body)| json!([key, body])).collect();
+        for (statement, list, is_needed) in [(CLOSE, json!(closes), is_closed), (OPEN, json!(opens), is_opened)] {
+            if is_needed {
+                let change = sqlx::query(statement).bind(source).bind(list.to_string());
+                change.execute(&mut *connection).await.map_err(store_error)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn signed(number: u64) -> Result<i64, StoreError> {
