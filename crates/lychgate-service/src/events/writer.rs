@@ -6,14 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{EventLimits, Item, Shared, bodies};
 use crate::ports::events::{Change, Events, NewEvent};
 
-/// The most events of one commit.
-const COMMIT_MAX: usize = 256;
+/// The most events of one commit. A slow disk has few commits a second, so that a storm needs large ones.
+const COMMIT_MAX: usize = 1_024;
+
+/// Events that are written down before others get their turn.
+const EVENTS_PER_TURN: usize = 64;
 
 /// The pauses between two tries to store.
 const PAUSE_LEAST: Duration = Duration::from_millis(50);
@@ -64,7 +68,10 @@ impl Writer {
     async fn store(&self, items: Vec<Item>) {
         let (mut stored, mut lost) = (vec![0_u64; self.names.len()], vec![0_u64; self.names.len()]);
         let mut batch = Vec::with_capacity(items.len());
-        for item in items {
+        for (number, item) in items.into_iter().enumerate() {
+            if number % EVENTS_PER_TURN == EVENTS_PER_TURN - 1 {
+                yield_now().await;
+            }
             let source = item.source;
             let waiting = self.shared.figures[source].waiting() + stored[source];
             if lost[source] > 0 || waiting >= self.limits.waiting_max {

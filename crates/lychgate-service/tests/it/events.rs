@@ -384,15 +384,17 @@ async fn a_store_that_is_full_of_what_was_not_taken_loses_events_too() {
 #[tokio::test(start_paused = true)]
 async fn many_that_come_at_once_share_a_commit() {
     let (store, app) = (Arc::new(MemoryEvents::held_back()), Arc::new(App::default()));
-    let server = Server::start(&store, &app, EventLimits { batch_max: 1_000, ..LIMITS }).await;
-    let guests: Vec<_> = (0..257).map(|n| server.connect(&n.to_string())).collect();
-    for (commit, known) in [(1, 256), (2, 257)] {
+    let server =
+        Server::start(&store, &app, EventLimits { queue_max: 2_000, waiting_max: 10_000, batch_max: 2_000, ..LIMITS })
+            .await;
+    let guests: Vec<_> = (0..1_025).map(|n| server.connect(&n.to_string())).collect();
+    for (commit, known) in [(1, 1_024), (2, 1_025)] {
         store.give_leave(1);
         assert_eq!(app.knows(known).await.len(), known, "commit {commit}");
     }
     store.give_leave(10);
     drop(guests);
-    app.knows(514).await;
+    app.knows(2_050).await;
     server.stop().await;
 }
 
