@@ -26,15 +26,6 @@ pub enum Why {
     Application(CloseCode),
 }
 
-/// Every reason that is told; events have their own names.
-pub const REASONS: [(&str, &str); 5] = [
-    ("client", "the client has closed"),
-    ("broken", "the connection broke without a close"),
-    ("protocol", "the client did not keep to the protocol, or the protocol of channels has a code for it"),
-    ("application", "the application has ended it"),
-    ("server_lost", "the server has ended without saying so"),
-];
-
 const CLIENT: u32 = 1;
 const PROTOCOL: u32 = 2;
 const APPLICATION: u32 = 3;
@@ -60,9 +51,9 @@ impl Ending {
         let code = (noted & 0xffff) as u16;
         match noted >> 16 {
             0 => Ended::BROKEN,
-            CLIENT => Ended { code, reason: REASONS[0].0 },
-            PROTOCOL => Ended { code, reason: REASONS[2].0 },
-            APPLICATION => Ended { code, reason: REASONS[3].0 },
+            CLIENT => Ended { code, reason: "client" },
+            PROTOCOL => Ended { code, reason: "protocol" },
+            APPLICATION => Ended { code, reason: "application" },
             kind => {
                 let event = Event::ALL.get((kind - EVENTS) as usize).copied().unwrap_or(Event::Error);
                 Ended { code: profile.close(event).0.0, reason: event.name() }
