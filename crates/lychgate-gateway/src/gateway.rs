@@ -12,6 +12,7 @@ use http::{HeaderName, Method, StatusCode, header};
 use lychgate_hub::Drain as HubDrain;
 use lychgate_service::accounts::{Accounts, LoginField};
 use lychgate_service::admission::Admission;
+use lychgate_service::events::Outbox;
 use lychgate_service::issue::Issuer;
 use lychgate_service::limits::KeyedRate;
 use lychgate_service::local_broker::LocalBroker;
@@ -40,11 +41,13 @@ use crate::metrics::{Live, Metrics};
 use crate::settings::{Behaviour, Drain, Settings};
 use crate::ticks::{Ticker, ticks};
 use crate::ws::changes::Changes;
+use crate::ws::ending::Why;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::fallback::begin::{self, Fallback};
 use crate::ws::fallback::emulation::{self, Emulation};
 use crate::ws::flush;
 use crate::ws::gate::Gate;
+use crate::ws::profile::Event;
 use crate::ws::seats::Seats;
 use crate::ws::sweep::Sweep;
 use crate::ws::table::Table;
@@ -53,6 +56,9 @@ use crate::ws::users::Users;
 
 /// How many addresses are remembered for the connect rate.
 const ADDRESSES_MAX: usize = 65_536;
+
+/// How long those who are cut may take for their end.
+const CUT_WAIT: Duration = Duration::from_millis(500);
 
 /// How long the last answers of health and metrics may take, and what is still to be written.
 const BACKGROUND_STOP_WAIT: Duration = Duration::from_secs(3);
@@ -96,6 +102,8 @@ pub struct Dependencies {
     pub copies: Vec<Arc<dyn Readiness>>,
     /// What channels of namespaces keep, where they keep anything.
     pub kept: Option<Arc<LocalBroker>>,
+    /// What the application is told, where it is told anything.
+    pub events: Option<Outbox>,
 }
 
 /// The edge of the server.
@@ -158,6 +166,7 @@ impl Gateway {
             drain,
             live: Live {
                 kept: dependencies.kept,
+                events: dependencies.events,
                 tasks: vec![("connection", tracker.clone()), ("background", background.clone())],
                 ..live(&settings)
             },
@@ -246,7 +255,13 @@ impl Gateway {
             tracing::warn!(connections = gate.table.len(), "cutting what is left");
         }
         stopping.cancel();
-        for_each_socket(&gate, |entry| entry.socket.cut());
+        for_each_socket(&gate, |entry| {
+            entry.socket.ending.because(Why::Event(Event::Restart));
+            entry.socket.cut();
+        });
+        tracker.close();
+        // So that what their end leaves to do is done.
+        let _ = timeout(CUT_WAIT, tracker.wait()).await;
         background_stop.cancel();
         background.close();
         if timeout(BACKGROUND_STOP_WAIT, background.wait()).await.is_err() {

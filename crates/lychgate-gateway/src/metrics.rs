@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use lychgate_hub::Drain;
 use lychgate_service::conversation::Answers;
+use lychgate_service::events::{EventFigures, Outbox};
 use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::presence::SharedBoard;
 use lychgate_service::streams::Streams;
@@ -76,6 +77,10 @@ metrics! {
     MIRROR_WAITING = "lychgate_mirror_waiting", Gauge, ["board"], "Users whose newest state is not in the copy yet";
     CHANNELS_KEPT = "lychgate_channels_kept", Gauge, [], "Channels of namespaces whose place is remembered";
     CHANNELS_KEPT_BYTES = "lychgate_channels_kept_bytes", Gauge, [], "Bytes that they keep for clients that come back";
+    EVENTS = "lychgate_events", Counter, ["source", "outcome"], "Events for the application: `written` (stored), `delivered` (taken by it) or `dropped` (lost for want of room, and told as a number)";
+    EVENT_CALLS = "lychgate_event_calls", Counter, ["source", "outcome"], "Calls that told the application events, by outcome: `ok`, or `failed` and tried again";
+    EVENTS_WAITING = "lychgate_events_waiting", Gauge, ["source"], "Stored events that the application has not taken yet";
+    EVENTS_OLDEST = "lychgate_events_oldest_seconds", Gauge, ["source"], "How long the oldest of them has waited, in seconds";
     TASKS = "lychgate_tasks", Gauge, ["kind"], "Tasks that have not ended: one for each connection, of HTTP and of a WebSocket (`connection`), and what runs beside them, such as texts and the answer to this request (`background`)";
     HUB_SESSIONS = "lychgate_hub_sessions", Gauge, [], "Sessions in the hub, those that are closing too";
     HUB_CHANNELS = "lychgate_hub_channels", Gauge, [], "Channels with at least one subscriber";
@@ -317,6 +322,8 @@ pub struct Live {
     pub boards: Vec<(String, Arc<SharedBoard>)>,
     /// What channels of namespaces keep, where they keep anything.
     pub kept: Option<Arc<LocalBroker>>,
+    /// What the application is told, where it is told anything.
+    pub events: Option<Outbox>,
     /// By what kind of tasks they are the parent of.
     pub tasks: Vec<(&'static str, TaskTracker)>,
 }
@@ -345,6 +352,7 @@ impl Live {
             write_family(out, &CHANNELS_KEPT, &[(String::new(), kept.channels as u64)]);
             write_family(out, &CHANNELS_KEPT_BYTES, &[(String::new(), kept.bytes as u64)]);
         }
+        self.events.iter().for_each(|outbox| write_events(out, &outbox.figures()));
         let tasks = self.tasks.iter().map(|(kind, tracker)| (label("kind", kind), tracker.len() as u64));
         write_family(out, &TASKS, &tasks.collect::<Vec<_>>());
         let figures: Vec<_> = self.boards.iter().map(|(name, board)| (label("board", name), board.figures())).collect();
@@ -368,6 +376,24 @@ impl Live {
         let waiting = mirrors.iter().map(|(name, figures)| (label("board", name), figures.waiting as u64));
         write_family(out, &MIRROR_WAITING, &waiting.collect::<Vec<_>>());
     }
+}
+
+fn write_events(out: &mut String, figures: &[EventFigures]) {
+    let label = |figures: &EventFigures| format!("source=\"{}\"", figures.source);
+    let outcome = |figures: &EventFigures, outcome: &str| format!("{},outcome=\"{outcome}\"", label(figures));
+    let events = figures.iter().flat_map(|all| {
+        let outcomes = [("written", all.written), ("delivered", all.delivered), ("dropped", all.dropped)];
+        outcomes.map(|(name, count)| (outcome(all, name), count))
+    });
+    write_family(out, &EVENTS, &events.collect::<Vec<_>>());
+    let calls = figures.iter().flat_map(|all| {
+        [("ok", all.calls_ok), ("failed", all.calls_failed)].map(|(name, count)| (outcome(all, name), count))
+    });
+    write_family(out, &EVENT_CALLS, &calls.collect::<Vec<_>>());
+    let waiting = figures.iter().map(|all| (label(all), all.waiting));
+    write_family(out, &EVENTS_WAITING, &waiting.collect::<Vec<_>>());
+    let oldest = figures.iter().map(|all| (label(all), all.oldest.as_secs()));
+    write_family(out, &EVENTS_OLDEST, &oldest.collect::<Vec<_>>());
 }
 
 /// One metric with a value for each set of labels. Names in labels are configured words, which need no escape.

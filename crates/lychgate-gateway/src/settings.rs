@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use lychgate_service::accounts::AccountField;
 use lychgate_service::admission::Door;
 use lychgate_service::conversation::Conversation;
+use lychgate_service::events::Sessions;
 use lychgate_service::limits::Rate;
 use lychgate_service::ports::text_source::TextSource;
 use lychgate_service::presence::SharedBoard;
@@ -144,6 +145,8 @@ pub struct EndpointSettings {
     pub ask_again_every: Option<Duration>,
     /// How many connections one user may have here, beside the limit on all endpoints together.
     pub seats: Option<SeatLimit>,
+    /// Who is told of its connections, if anybody is.
+    pub events: Option<Sessions>,
     /// How it says no.
     pub profile: Arc<Profile>,
     /// What it does with a message.

@@ -34,6 +34,8 @@ pub(crate) struct ChannelState {
     pub(crate) retired: bool,
     /// On the home shard's dirty list, or in the hands of the flusher that took it off.
     pub(crate) dirty: bool,
+    /// The witness was told of its first member.
+    pub(crate) witnessed: bool,
     /// How many of the home shard's crowd must have had their turn before the next batch is worth handing out.
     pub(crate) turn_after: u64,
     groups: SmallVec<[Group; 1]>,

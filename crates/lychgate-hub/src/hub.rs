@@ -15,6 +15,7 @@ use crate::registrar::Registrar;
 use crate::session::{Membership, Session, SessionId};
 use crate::shard::Shard;
 use crate::sink::Sink;
+use crate::witness::Witness;
 
 /// The place where hubs are made.
 #[derive(Debug)]
@@ -24,11 +25,21 @@ impl Hub {
     /// Makes a hub and returns the two capabilities to it, each cheap to clone.
     #[expect(clippy::new_ret_no_self, reason = "a hub is used through its capabilities alone")]
     pub fn new(config: HubConfig) -> (Registrar, Drain) {
+        Self::make(config, None)
+    }
+
+    /// The same, with somebody who is told which channels have members.
+    pub fn witnessed(config: HubConfig, witness: Arc<dyn Witness>) -> (Registrar, Drain) {
+        Self::make(config, Some(witness))
+    }
+
+    fn make(config: HubConfig, witness: Option<Arc<dyn Witness>>) -> (Registrar, Drain) {
         let core = Arc::new(Core {
             shards: (0..config.shards.max(1)).map(|_| Shard::default()).collect(),
             directory: Directory::new(),
             counters: Counters::default(),
             batch_bytes_max: config.batch_bytes_max.min(u32::MAX as usize),
+            witness,
             next_session: AtomicU64::new(1),
             next_home: AtomicUsize::new(0),
         });
@@ -42,6 +53,7 @@ pub(crate) struct Core {
     pub(crate) directory: Directory,
     pub(crate) counters: Counters,
     pub(crate) batch_bytes_max: usize,
+    witness: Option<Arc<dyn Witness>>,
     next_session: AtomicU64,
     next_home: AtomicUsize,
 }
@@ -63,10 +75,24 @@ impl Core {
         })
     }
 
+    /// Tells the witness of a channel's first member, whose lock the caller holds.
+    pub(crate) fn tell_if_occupied(&self, channel: &Channel, state: &mut ChannelState) {
+        if let Some(witness) = &self.witness
+            && !state.is_vacant()
+            && !std::mem::replace(&mut state.witnessed, true)
+        {
+            witness.occupied(&channel.name);
+        }
+    }
+
     /// Retires a channel that the last member has left, or that was made for a member who was refused.
     pub(crate) fn retire_if_vacant(&self, channel: &Arc<Channel>, state: &mut ChannelState) {
         if state.is_vacant() && !state.retired {
             state.retired = true;
+            // While it is still listed: nobody can be in another one of its name before this is told.
+            if let (Some(witness), true) = (&self.witness, state.witnessed) {
+                witness.vacated(&channel.name);
+            }
             self.directory.remove(channel);
             self.counters.channels.fetch_sub(1, Relaxed);
         }

@@ -31,7 +31,7 @@
 //! 5. a shard (its ready list, its dirty list, its waker).
 //!
 //! Two locks of the same rank are never held together.
-//! [`Encode::encode`], [`Sink::write`] and [`Sink::farewell`] are called with locks held and must not call the hub.
+//! [`Encode::encode`], [`Sink::write`], [`Sink::farewell`] and [`Witness`] are called with locks held and must not call the hub.
 //!
 //! # Example
 //!
@@ -93,6 +93,7 @@ mod registrar;
 mod session;
 mod shard;
 mod sink;
+mod witness;
 
 pub use config::{HubConfig, OutboxLimits};
 pub use counters::Stats;
@@ -102,3 +103,4 @@ pub use hub::Hub;
 pub use registrar::{Delivered, Left, Registrar, SubscribeError, Subscription};
 pub use session::{Session, SessionId};
 pub use sink::{EndCode, Farewell, Sink, Written};
+pub use witness::Witness;

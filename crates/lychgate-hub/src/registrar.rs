@@ -83,6 +83,7 @@ impl Registrar {
             }
             found.seal(&mut state, &mut distribution);
             let joined = self.join(session, &found, &mut state, class);
+            self.0.tell_if_occupied(&found, &mut state);
             self.0.retire_if_vacant(&found, &mut state);
             break joined;
         };

@@ -9,6 +9,7 @@ pub mod channels;
 pub mod codec;
 pub mod conversation;
 pub mod directory;
+pub mod events;
 pub mod grants;
 pub mod identity;
 pub mod issue;

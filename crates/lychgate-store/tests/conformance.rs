@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
 use lychgate_service::ports::api_keys::ApiKeys;
+use lychgate_service::ports::events::Events;
 use lychgate_service::ports::keys::Keys;
 use lychgate_service::ports::messages::Messages;
 use lychgate_service::ports::publications::Publications;
@@ -13,8 +14,8 @@ use lychgate_service::ports::registry::Registry;
 use lychgate_service::ports::tickets::{StoredTicket, Tickets};
 use lychgate_service::ports::users::Users;
 use lychgate_service::testing::{
-    api_keys_conformance, keys_conformance, messages_conformance, publications_conformance, registry_conformance,
-    tickets_conformance, users_conformance,
+    api_keys_conformance, events_conformance, keys_conformance, messages_conformance, publications_conformance,
+    registry_conformance, tickets_conformance, users_conformance,
 };
 use lychgate_store::SqliteStore;
 
@@ -96,6 +97,17 @@ async fn publications_in_memory() {
 async fn publications_in_a_file() {
     let files = Files::new();
     publications_conformance(async || files.next().await as Arc<dyn Publications>).await;
+}
+
+#[tokio::test]
+async fn events_in_memory() {
+    events_conformance(async || in_memory().await as Arc<dyn Events>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_in_a_file() {
+    let files = Files::new();
+    events_conformance(async || files.next().await as Arc<dyn Events>).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@ mod channels;
 mod conversations;
 mod doors;
 mod edge;
+mod events;
 mod routes;
 mod sources;
 mod tokens;
@@ -18,11 +19,12 @@ use std::time::Duration;
 use lychgate_gateway::http::api::ApiParts;
 use lychgate_gateway::ws::channels::ChannelFraming;
 use lychgate_gateway::{Dependencies, Gateway};
-use lychgate_hub::{Hub, HubConfig, Registrar};
+use lychgate_hub::{HubConfig, Registrar};
 use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, PasswordRule};
 use lychgate_service::admission::Admission;
 use lychgate_service::api_key_office::ApiKeyOffice;
 use lychgate_service::channels::Namespaces;
+use lychgate_service::events::EventsKept;
 use lychgate_service::issue::{Issuer, TokenShape};
 use lychgate_service::local_broker::{Keeping, LocalBroker};
 use lychgate_service::login_throttle::LoginLimits;
@@ -113,10 +115,11 @@ pub async fn build(config: &Config) -> Result<Server, Vec<String>> {
 async fn assemble(config: &Config, store: SqliteStore, writers: &Writers) -> Result<Gateway, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hub = HubConfig { shards: workers(config), batch_bytes_max: config.limits.batch_bytes_max };
-    let (registrar, drain) = Hub::new(hub);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let authorities = Authorities { users: Arc::new(store.clone()), registry: Arc::new(store.clone()), config };
     let namespaces = channels::namespaces(&authorities).await?;
+    let outbox = events::outbox(config, &store, &clock, writers).await?;
+    let (registrar, drain) = events::hub(config, hub, outbox.as_ref(), &namespaces);
     let (local, kept) = broker(config, registrar.clone(), namespaces.clone(), &tasks, &stop);
     let broker = channels::durable(local, &namespaces, &store, &clock, writers).await?;
     let ground = Ground {
@@ -132,15 +135,22 @@ async fn assemble(config: &Config, store: SqliteStore, writers: &Writers) -> Res
     let subscriptions = Subscriptions::new(registrar.clone(), Arc::clone(&broker));
     let (test_token, tokens) = tokens(config, &store, Arc::clone(&clock)).await.map_err(|fault| vec![fault])?;
     let channels = Channels::new(namespaces, broker, Arc::clone(&tokens.verifier), Arc::clone(&clock));
-    let behind =
-        edge::Behind { conversations: &conversations, channels: &channels, ground: &ground, registrar: &registrar };
+    let behind = edge::Behind {
+        conversations: &conversations,
+        channels: &channels,
+        ground: &ground,
+        registrar: &registrar,
+        outbox: outbox.as_ref(),
+    };
     let settings = edge::settings(config, test_token, &doors, &behind)?;
     let api = config.api.enabled.then(|| ApiParts {
         office: Arc::new(ApiKeyOffice::new(Arc::new(store.clone()), Arc::clone(&clock))),
         registry: Arc::new(store.clone()),
         channels: channels.api(config, &registrar),
     });
-    // The copy of presence in Redis is no reason to take the server out: its own state is whole without it.
+    // The copy of presence in Redis is no reason to take the server out: its own state is whole without it. Nor is it one
+    // that the application is not told of everything.
+    let told = outbox.clone().map(|outbox| Arc::new(EventsKept(outbox)) as Arc<dyn Readiness>);
     let readiness: Vec<Arc<dyn Readiness>> = vec![Arc::new(store)];
     let dependencies = Dependencies {
         admission: Admission::new(tokens.verifier, tokens.tickets.clone(), clock),
@@ -155,8 +165,9 @@ async fn assemble(config: &Config, store: SqliteStore, writers: &Writers) -> Res
         background: ground.tasks,
         background_stop: ground.stop,
         readiness,
-        copies: conversations.copies,
+        copies: conversations.copies.into_iter().chain(told).collect(),
         kept,
+        events: outbox,
     };
     Ok(Gateway::new(settings, dependencies))
 }
@@ -281,6 +292,11 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// An error with what lies below it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
 }
 
 fn cannot_listen(key: &str, address: SocketAddr, error: &std::io::Error) -> String {

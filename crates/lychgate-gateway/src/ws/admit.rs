@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_service::admission::{Admitted, Refused};
+use lychgate_service::channels::Member;
 use lychgate_service::conversation::Counts;
 use lychgate_service::policy::{Denied, Parameters};
 use lychgate_service::ports::application::Header;
@@ -17,13 +18,14 @@ use tokio::time::timeout;
 use crate::layers::request_id::RequestId;
 use crate::settings::{Behaviour, CredentialSource};
 use crate::ticks::{NEVER, Ticker, Ticks, ticks};
+use crate::ws::attending::Attending;
 use crate::ws::changes::Seen;
 use crate::ws::channels::event_of;
 use crate::ws::credential::Found;
 use crate::ws::endpoint::Endpoint;
 use crate::ws::gate::Gate;
 use crate::ws::profile::Event;
-use crate::ws::standing::Standing;
+use crate::ws::standing::{Extras, Standing};
 use crate::ws::sweep;
 use crate::ws::table::Entry;
 use crate::ws::users::UserPlace;
@@ -216,11 +218,19 @@ pub fn stand(
         }
         _ => Box::default(),
     };
+    let attending = match &endpoint.settings.behaviour {
+        // A client of channels has come once its session is open.
+        Behaviour::Channels(_) | Behaviour::Gone => None,
+        Behaviour::Echo => Attending::begin(&entry.socket, permit.principal(), None, Member::fresh_client),
+        Behaviour::Converse(_) => {
+            Attending::begin(&entry.socket, permit.principal(), Some(permit.channel()), Member::fresh_client)
+        }
+    };
     Some(Standing {
         permit,
         name,
         subscription: None,
-        extras: None,
+        extras: attending.map(|attending| Box::new(Extras { attending: Some(attending), ..Extras::default() })),
         counts: Counts::default(),
         _user: user,
         _seat: seat,

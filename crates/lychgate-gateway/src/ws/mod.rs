@@ -12,6 +12,7 @@
 //! | [`changes`] | changes of the registry, felt at once |
 //! | [`connection`] | one task per socket: bytes in, frames |
 //! | [`speaker`] | what becomes of each frame |
+//! | [`attending`], [`ending`] | that the application is told of it, and how it has ended |
 //! | [`standing`] | what an admitted connection holds |
 //! | `parked` | what a peer says meanwhile |
 //! | [`waiting`] | what takes its time, and how it goes on |
@@ -25,10 +26,12 @@
 //! | [`seats`] | how many at one endpoint, and which makes room |
 
 pub mod admit;
+pub mod attending;
 pub mod changes;
 pub mod channels;
 pub mod connection;
 pub mod credential;
+pub mod ending;
 pub mod endpoint;
 pub mod fallback;
 pub mod flush;

@@ -18,6 +18,7 @@ use lychgate_service::streams::{COMPLETED, UPSTREAM_FAILED};
 
 use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticker, Ticks, ticks_of};
+use crate::ws::ending::{Ending, Why};
 use crate::ws::endpoint::Endpoint;
 use crate::ws::fallback::inbox::NotTaken;
 use crate::ws::fallback::outlet::Outlet;
@@ -62,6 +63,8 @@ pub struct Socket {
     pings_at: AtomicU32,
     /// When the server's stop reaches this socket.
     pub drains_at: AtomicU32,
+    /// How it has ended.
+    pub ending: Ending,
     /// Since when it is closing; 0 if it is not.
     closing_since: AtomicU32,
     /// The right it is open by, where that rests on this server's own registry.
@@ -104,6 +107,7 @@ impl Socket {
             asks_again_at: AtomicU32::new(NEVER),
             pings_at: AtomicU32::new(NEVER),
             drains_at: AtomicU32::new(NEVER),
+            ending: Ending::default(),
             closing_since: AtomicU32::new(0),
             registered: OnceLock::new(),
             watches: OnceLock::new(),
@@ -387,6 +391,7 @@ impl Sink for Socket {
             Farewell::Ended(UPSTREAM_FAILED) => Event::Upstream,
             Farewell::Ended(_) => Event::Error,
         };
+        self.ending.because(Why::Event(event));
         self.closing();
         self.endpoint.metrics.closed(event.name());
         Bytes::from(self.endpoint.settings.profile.close_frame(event))

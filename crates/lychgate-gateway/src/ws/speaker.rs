@@ -15,6 +15,7 @@ use lychgate_service::limits::{Bucket, Rate};
 use crate::settings::Behaviour;
 use crate::ws::admit::Caller;
 use crate::ws::channels::{Client, Input};
+use crate::ws::ending::Why;
 use crate::ws::gate::Gate;
 use crate::ws::profile::Event;
 use crate::ws::socket::{Socket, Wake};
@@ -346,7 +347,9 @@ impl Speaker {
         if self.socket.is_closing() {
             return;
         }
-        self.finish(code.unwrap_or(CloseCode::NORMAL), "");
+        let code = code.unwrap_or(CloseCode::NORMAL);
+        self.socket.ending.because(Why::Client(code));
+        self.finish(code, "");
     }
 
     /// Ends a connection whose bytes are no frames.
@@ -361,6 +364,7 @@ impl Speaker {
         }
         endpoint.metrics.protocol_errors.inc();
         tracing::info!(endpoint = endpoint.settings.name, violation = violation.code(), "closing: {violation}");
+        self.socket.ending.because(Why::Protocol(violation.close_code()));
         self.finish(violation.close_code(), &violation.to_string());
     }
 

@@ -8,6 +8,7 @@ use lychgate_service::streams::Watch;
 use lychgate_service::subscribe::{Subscription, Subscriptions};
 
 use crate::settings::Behaviour;
+use crate::ws::attending::Attending;
 use crate::ws::seats::Seat;
 use crate::ws::users::UserPlace;
 
@@ -40,6 +41,9 @@ pub struct Extras {
     pub watch: Option<Watch>,
     /// Whether the others were told that it came, so that they are told that it went.
     pub was_announced: bool,
+    /// That the application was told of it, unless it is a client of channels. The last field: its end is told behind all
+    /// of the rest.
+    pub attending: Option<Attending>,
 }
 
 impl Standing {

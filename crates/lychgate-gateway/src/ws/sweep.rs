@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::{Behaviour, Limits};
 use crate::ticks::{Ticker, Ticks, ticks};
+use crate::ws::ending::Why;
 use crate::ws::profile::Event;
 use crate::ws::table::{Entry, Table};
 
@@ -146,6 +147,7 @@ pub fn close(drain: &Drain, entry: &Entry, event: Event) {
     let endpoint = entry.socket.endpoint();
     endpoint.metrics.closed(event.name());
     tracing::debug!(endpoint = endpoint.settings.name, event = event.name(), "closing");
+    entry.socket.ending.because(Why::Event(event));
     entry.socket.closing();
     drain.finish(&entry.session, Bytes::from(endpoint.settings.profile.close_frame(event)));
 }

@@ -29,11 +29,11 @@ use crate::ticks::ticks;
 use crate::ws::admit::{self, Caller, Outcome};
 use crate::ws::channels::{End, Input, Turn, Turned};
 use crate::ws::credential::Found;
+use crate::ws::ending::Why;
 use crate::ws::joining::Joining;
 use crate::ws::parked::Parked;
 use crate::ws::profile::Event;
 use crate::ws::speaker::{Frames, Speaker};
-use crate::ws::standing::Extras;
 
 /// Something that takes its time, and what came of it.
 pub(super) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -195,8 +195,14 @@ impl Speaker {
             // Who was refused at the door was counted there.
             Some(End::Event(event, true)) => self.refuse(event),
             Some(End::Event(event, false)) => self.close(event),
-            Some(End::Code(code)) => self.finish(code, disconnect_reason(code)),
-            Some(End::Said(code, reason)) => self.finish(code, &reason),
+            Some(End::Code(code)) => {
+                self.socket.ending.because(Why::Protocol(code));
+                self.finish(code, disconnect_reason(code));
+            }
+            Some(End::Said(code, reason)) => {
+                self.socket.ending.because(Why::Application(code));
+                self.finish(code, &reason);
+            }
         }
     }
 
@@ -285,7 +291,7 @@ impl Speaker {
         };
         match stream.streams.watch(permit, &self.session, opening, &mut queue) {
             Ok(watch) => {
-                standing.extras = Some(Box::new(Extras { watch: Some(watch), ..Extras::default() }));
+                standing.extras.get_or_insert_default().watch = Some(watch);
                 self.entered();
             }
             Err(WatchRefused::Stopping) => self.close(Event::Restart),

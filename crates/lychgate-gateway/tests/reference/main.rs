@@ -37,7 +37,7 @@ fn metrics_page() {
 # Metrics
 
 `GET /metrics` answers in the OpenMetrics text format, on `server.operations_listen`.
-Labels are bounded: `endpoint` and `board` are configured names, the others are words from fixed lists. Users, addresses and channels are never labels.
+Labels are bounded: `endpoint`, `board` and `source` are configured names, the others are words from fixed lists. Users, addresses and channels are never labels.
 
 | metric | kind | labels | what it counts |
 |---|---|---|---|

@@ -9,6 +9,7 @@ pub mod application;
 pub mod broker;
 pub mod clock;
 pub mod directory;
+pub mod events;
 pub mod keys;
 pub mod messages;
 pub mod presence_mirror;

@@ -4,9 +4,11 @@
 //! The suite panics with the rule that was broken, as a test does.
 
 mod api_keys_suite;
+mod events_suite;
 mod keys_suite;
 mod memory;
 mod memory_api_keys;
+mod memory_events;
 mod memory_publications;
 mod memory_systems;
 mod messages_suite;
@@ -17,9 +19,11 @@ mod tickets_suite;
 mod users_suite;
 
 pub use api_keys_suite::api_keys_conformance;
+pub use events_suite::events_conformance;
 pub use keys_suite::keys_conformance;
 pub use memory::{Fault, MemoryKeys, MemoryUsers, new_user};
 pub use memory_api_keys::MemoryApiKeys;
+pub use memory_events::MemoryEvents;
 pub use memory_publications::MemoryPublications;
 pub use memory_systems::{MemoryMessages, MemoryRegistry, MemoryTickets};
 pub use messages_suite::messages_conformance;

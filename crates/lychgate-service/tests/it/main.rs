@@ -5,6 +5,7 @@ mod api_keys;
 mod broker;
 mod channels;
 mod codec;
+mod events;
 mod journal;
 mod presence;
 mod streams;

@@ -17,6 +17,7 @@ use sqlx::SqlitePool;
 
 mod api_keys;
 mod connect;
+mod events;
 mod faults;
 mod files;
 mod keys;
@@ -37,7 +38,7 @@ use connect::Setup;
 use faults::store_error;
 use location::Location;
 
-/// A database of users, keys, API keys, tickets, resources, messages and publications. Clones share its connections.
+/// A database of users, keys, API keys, tickets, resources, messages, publications and events. Clones share its connections.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,

@@ -84,6 +84,8 @@ section! {
         sse: Option<String> = Optional(Text { what: "a path", check: check_path }), None;
         /// The same by an answer to a `POST` that goes on and on, customarily `/connection/http_stream`.
         http_stream: Option<String> = Optional(Text { what: "a path", check: check_path }), None;
+        /// The NAME of the `[source.NAME]` of the application that is told who came and went here (`connected`, `disconnected`).
+        events: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
         /// The NAME of the `[source.NAME]` that frames with `act = "forward"` go to.
         forward: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }

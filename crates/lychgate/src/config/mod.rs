@@ -17,6 +17,7 @@ mod credentials;
 mod endpoint;
 mod entrance;
 mod entrances;
+mod events;
 mod fault;
 mod login;
 mod namespace;
@@ -45,6 +46,7 @@ pub use credentials::Signing;
 pub(crate) use endpoint::may_go_along;
 pub use endpoint::{Endpoint, EndpointKind, EndpointSettings};
 pub use entrance::{IdentitySettings, OWN, PolicySettings, Rule};
+pub use events::EventsSettings;
 pub use fault::{Fault, Faults, Notice, Place};
 pub use login::{IdentifyBy, Login, LoginBody, Refusal, SubjectField};
 pub use namespace::{Namespace, NamespaceRule};
@@ -92,6 +94,8 @@ pub struct Config {
     pub ticket: TicketSettings,
     /// The HTTP API.
     pub api: ApiSettings,
+    /// What the application is told.
+    pub events: EventsSettings,
     /// Limits.
     pub limits: Limits,
     /// Close profiles by name; `default` is always among them.
@@ -180,6 +184,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let outside = (outside::sources(&raw, sources, &mut faults), outside::redis(&raw, sources, &mut faults));
     let test_token = alias::test_token(sources, &mut notices);
     check::all(&mut raw, sources, &mut faults, &mut notices);
+    events::can_be_told(&raw, &outside.0, &mut faults, &mut notices);
     match signing {
         Some(signing) if faults.is_empty() => {
             Ok(Loaded { config: raw.finish(signing, issuers, outside, test_token, sources.dev), notices })
@@ -226,6 +231,7 @@ struct Raw {
     login: Login,
     ticket: TicketSettings,
     api: ApiSettings,
+    events: EventsSettings,
     limits: Limits,
     profiles: BTreeMap<String, ProfileSettings>,
     endpoints: BTreeMap<String, Endpoint>,
@@ -252,6 +258,7 @@ impl Raw {
             login: reader.below("login", Section::read),
             ticket: reader.below("ticket", Section::read),
             api: reader.below("api", Section::read),
+            events: reader.below("events", Section::read),
             limits: reader.below("limits", Section::read),
             profiles: reader.named("profile", |_, reader| Section::read(reader)),
             endpoints: reader.named("endpoint", |_, reader| Endpoint::read(reader)),
@@ -301,6 +308,7 @@ impl Raw {
             login: self.login,
             ticket: self.ticket,
             api: self.api,
+            events: self.events,
             limits: self.limits,
             profiles,
             endpoints: self.endpoints,

@@ -50,6 +50,9 @@ section! {
         /// The NAME of the `[source.NAME]` of the application that is asked, some time before a subscription ends, whether it
         /// may go on. Without it, clients show their next token themselves.
         on_sub_refresh: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
+        /// The NAME of the `[source.NAME]` of the application that is told when a channel gets its first subscriber and when
+        /// the last one has left (`occupied`, `empty`).
+        events: Option<String> = Optional(Text { what: "the NAME of a [source.NAME]", check: check_name }), None;
     }
 }
 

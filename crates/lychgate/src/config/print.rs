@@ -23,6 +23,7 @@ pub fn print(config: &Config) -> String {
     section(&mut out, config, "login", &config.login);
     section(&mut out, config, "ticket", &config.ticket);
     section(&mut out, config, "api", &config.api);
+    section(&mut out, config, "events", &config.events);
     section(&mut out, config, "limits", &config.limits);
     section(&mut out, config, "redis", &config.redis_settings);
     for (name, source) in &config.source_settings {

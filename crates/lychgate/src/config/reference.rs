@@ -7,6 +7,7 @@ use super::board::BoardSettings;
 use super::codec::{CodecSettings, RuleSettings};
 use super::endpoint::EndpointSettings;
 use super::entrance::{IdentitySettings, PolicySettings};
+use super::events::EventsSettings;
 use super::login::Login;
 use super::namespace::{NamespacePolicySettings, NamespaceSettings};
 use super::outside::{RedisSettings, SourceSettings};
@@ -86,6 +87,7 @@ fn sections() -> Vec<SectionDoc> {
         Login::doc(),
         TicketSettings::doc(),
         ApiSettings::doc(),
+        EventsSettings::doc(),
         Limits::doc(),
         RedisSettings::doc(),
         SourceSettings::doc(),

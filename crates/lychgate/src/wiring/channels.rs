@@ -20,9 +20,9 @@ use lychgate_service::ports::clock::Clock;
 use lychgate_store::SqliteStore;
 use lychgate_token::Verifier;
 
-use super::Writers;
 use super::doors::{self, Authorities, Question};
 use super::sources;
+use super::{Writers, with_causes};
 use crate::config::{self, Config, Endpoint, NamespaceRule};
 
 /// All namespaces.
@@ -127,10 +127,6 @@ pub(super) async fn durable(
     let journal = Journal::start(parts, &writers.tasks, writers.stop.clone()).await;
     let fault = |error| format!("database.url: what channels have kept cannot be read: {}", with_causes(&error));
     journal.map(|journal| Arc::new(journal) as Arc<dyn Broker>).map_err(|error| vec![fault(error)])
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
 }
 
 /// What endpoints with `kind = "channels"` share.

@@ -15,6 +15,7 @@ use lychgate_gateway::ws::profile::{Event, Profile, RefuseBy};
 use lychgate_hub::Registrar;
 use lychgate_protocol::ws::CloseCode;
 use lychgate_service::admission::Door;
+use lychgate_service::events::Outbox;
 use lychgate_service::limits::Rate;
 use lychgate_service::streams::{StreamLimits, Streams};
 use lychgate_service::template::{Names, Template};
@@ -22,7 +23,7 @@ use lychgate_token::Token;
 
 use super::channels::Channels;
 use super::conversations::{self, Conversations, Ground};
-use super::{DEV_USER, routes, sources};
+use super::{DEV_USER, events, routes, sources};
 use crate::config::{self, Config, Endpoint, EndpointKind, Operations, RefusalStyle, TicketMethod};
 
 /// What stands behind endpoints.
@@ -32,6 +33,7 @@ pub(super) struct Behind<'a> {
     pub(super) channels: &'a Channels,
     pub(super) ground: &'a Ground,
     pub(super) registrar: &'a Registrar,
+    pub(super) outbox: Option<&'a Outbox>,
 }
 
 /// Everything the gateway is told.
@@ -51,7 +53,10 @@ pub(super) fn settings(
     for (name, endpoint) in &config.endpoints {
         let Some(door) = doors.get(name) else { continue };
         match behaviour(config, name, endpoint, behind) {
-            Ok(behaviour) => endpoints.push(endpoint_settings(config, name, endpoint, door.clone(), behaviour)),
+            Ok(behaviour) => endpoints.push(EndpointSettings {
+                events: events::sessions(behind.outbox, name, endpoint.settings.events.as_deref()),
+                ..endpoint_settings(config, name, endpoint, door.clone(), behaviour)
+            }),
             Err(fault) => faults.push(fault),
         }
     }
@@ -144,7 +149,7 @@ fn login_route(login: &config::Login) -> LoginRoute {
 
 /// What an endpoint does with what comes in.
 fn behaviour(config: &Config, name: &str, endpoint: &Endpoint, behind: &Behind<'_>) -> Result<Behaviour, String> {
-    let Behind { conversations, channels, ground, registrar } = *behind;
+    let Behind { conversations, channels, ground, registrar, .. } = *behind;
     let conversation = match (endpoint.settings.kind, conversations.by_endpoint.get(name)) {
         (EndpointKind::Echo, _) => return Ok(Behaviour::Echo),
         (EndpointKind::Channels, _) => {
@@ -227,6 +232,7 @@ fn endpoint_settings(
         seats: settings
             .connections_per_user
             .map(|per_user_max| SeatLimit { per_user_max, when_full: settings.when_full.clone() }),
+        events: None,
         profile: Arc::new(profile(config.profile_of(endpoint))),
         behaviour,
         message_bytes_max: config.message_bytes_max(endpoint),

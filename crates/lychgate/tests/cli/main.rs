@@ -8,6 +8,7 @@ mod config_callbacks;
 mod config_codec;
 mod config_development;
 mod config_environment;
+mod config_events;
 mod config_faults;
 mod config_namespaces;
 mod config_secrets;

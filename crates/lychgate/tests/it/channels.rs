@@ -12,6 +12,7 @@ mod cuts;
 mod deltas;
 mod door;
 mod durable;
+mod events;
 mod fallbacks;
 mod framing;
 mod imported;

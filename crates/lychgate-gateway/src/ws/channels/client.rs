@@ -19,6 +19,7 @@ use super::holdings::{Held, Holdings};
 use crate::settings::Behaviour;
 use crate::ticks::{NEVER, Ticks};
 use crate::ws::admit::Caller;
+use crate::ws::attending::Attending;
 use crate::ws::gate::Gate;
 use crate::ws::table::Entry;
 
@@ -30,6 +31,8 @@ pub(in crate::ws) struct Client {
     pub(super) stage: Stage,
     /// How it is told something from outside, once it has connected.
     pub(super) line: Option<Arc<Line>>,
+    /// That the application was told of it, once it has connected.
+    pub(super) attending: Option<Attending>,
     /// The channels that it holds.
     pub(super) held: Holdings,
     /// Pings that were sent and not answered yet.
@@ -97,6 +100,7 @@ impl Client {
             encoding,
             stage: Stage::New { caller, known },
             line: None,
+            attending: None,
             held: Holdings::default(),
             pongs_due: 0,
             commands: Bucket::default(),

@@ -22,6 +22,7 @@ use super::holding::Wishes;
 use super::turn::{End, bad_request};
 use crate::ticks::ticks;
 use crate::ws::admit;
+use crate::ws::attending::Attending;
 use crate::ws::profile::Event;
 use crate::ws::standing::Standing;
 
@@ -59,6 +60,8 @@ impl Client {
         let Opens { member, permit, expires_at, bearing, .. } = opens;
         let line = self.settings().clients.enter(member.author(None).user, &member.client, &self.entry.socket);
         self.line = Some(line);
+        let client = || member.client.clone();
+        self.attending = Attending::begin(&self.entry.socket, &member.principal, None, client);
         self.stage = Stage::Connected(Connected { member, permit, assigned });
         self.asks_at = admit::ask_again_at(self.gate.ticker, &endpoint);
         self.entry.socket.admitted(expires_at, self.asks_at);
