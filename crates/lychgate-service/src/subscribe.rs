@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lychgate_hub::{Class, Registrar, Session, SubscribeError};
+use lychgate_protocol::channel::ChannelName;
 
 use crate::policy::Permit;
 use crate::ports::broker::Broker;
@@ -45,6 +46,12 @@ impl Subscriptions {
     pub fn enter(&self, permit: Permit, session: &Session, class: Class) -> Result<Subscription, SubscribeError> {
         let inner = self.registrar.subscribe(session, permit.channel(), class)?;
         Ok(Subscription { permit, inner })
+    }
+
+    /// How many sessions are in `channel`.
+    #[must_use]
+    pub fn members(&self, channel: &ChannelName) -> usize {
+        self.registrar.members(channel)
     }
 
     /// Takes the session out again. What was published before is still delivered; nothing after.

@@ -61,8 +61,12 @@ pub struct Namespace {
     pub anonymous: bool,
     /// How often a right that rests on a look-up is asked for again; never, if none.
     pub ask_again_every: Option<Duration>,
+    /// How many may be subscribed to one channel before clients are refused; any number, if none.
+    pub subscribers_max: Option<usize>,
     /// Which clients may publish.
     pub publish: Who,
+    /// The longest publication of a client, in bytes; as long as its message may be, if none.
+    pub publication_bytes_max: Option<usize>,
     /// Who may see who is there; `None` where nobody keeps account of it.
     pub presence: Option<Who>,
     /// Whether a subscriber is on the list of who is there, where account is kept of it.
@@ -153,7 +157,9 @@ mod tests {
             policy: Policy::new("all".parse().unwrap(), Access::Any),
             anonymous: false,
             ask_again_every: None,
+            subscribers_max: None,
             publish: Who::Nobody,
+            publication_bytes_max: None,
             presence: None,
             lists: true,
             join_leave: Asked::Never,

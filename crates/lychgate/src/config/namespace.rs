@@ -7,7 +7,7 @@ use lychgate_service::channels::{Asked, ChannelPattern, PatternFault, Who};
 use super::entrance::{OWN, Rule};
 use super::section::{Reader, Section, section};
 use super::settings::check_name;
-use super::shape::{Choice, Count, Flag, Optional, Report, Shape, Text, Time, Words, cite, quote};
+use super::shape::{Choice, Count, Flag, MIB, Optional, Report, Shape, Size, Text, Time, Words, cite, quote};
 use super::tree::{Node, Value};
 
 const HOUR: u64 = 3_600;
@@ -18,6 +18,11 @@ section! {
     NamespaceSettings = "namespace.NAME" {
         /// The form of their names, such as `news`, `chat:{room:int}` or `news:{topic}`. It has to be written.
         channel: Option<ChannelPattern> = Optional(Pattern), None;
+        /// How many may be subscribed to one channel: when they are, a client that wants to is refused (error 106). Whom the
+        /// server puts there, and plain sockets, count and are not refused.
+        subscribers_max: Option<usize> = Optional(Count::of(1, 100_000_000)), None;
+        /// The longest publication of a client; a longer one is refused (error 106). Without it, as long as its message may be.
+        publication_bytes_max: Option<usize> = Optional(Size { least: 1, most: 16 * MIB }), None;
         /// Which clients may publish: `"nobody"`, `"subscribers"`, or `"permitted"`, whom the policy would let subscribe.
         publish: PublishWho = Choice::new(), PublishWho(Who::Nobody);
         /// Whether it is known who is there, and who may ask: `"off"`, `"nobody"`, `"subscribers"`, `"permitted"`.

@@ -30,6 +30,9 @@ impl Client {
         if payload.is_absent() || publish.kind != 0 {
             return self.refuse(id, ErrorCode::BAD_REQUEST);
         }
+        if self.publication_bytes_max(&publish.channel).is_some_and(|most| payload.bytes().len() > most) {
+            return self.refuse(id, ErrorCode::LIMIT_EXCEEDED);
+        }
         let mut posting = Posted::of(payload.bytes());
         if let Some(callback) = self.on_publish(&publish.channel) {
             let wish = Wish::Publish { channel: &publish.channel, data: payload.as_json().unwrap_or("null") };
@@ -160,10 +163,20 @@ impl Client {
 
     /// Who is asked about publications in a channel, if anybody is.
     fn on_publish(&self, channel: &str) -> Option<Callback> {
+        self.namespace(channel)?.on_publish.clone()
+    }
+
+    /// The longest publication in a channel, if there is a limit.
+    fn publication_bytes_max(&self, channel: &str) -> Option<usize> {
+        self.namespace(channel)?.publication_bytes_max
+    }
+
+    /// The namespace of a channel, held or not.
+    fn namespace(&self, channel: &str) -> Option<&Namespace> {
         if let Some(entrance) = self.entrance(channel) {
-            return entrance.namespace.on_publish.clone();
+            return Some(&entrance.namespace);
         }
-        self.settings().access.find(channel).ok().and_then(|(namespace, _)| namespace.on_publish.clone())
+        self.settings().access.find(channel).ok().map(|(namespace, _)| &**namespace)
     }
 
     /// The right by which a channel is held, if it is.

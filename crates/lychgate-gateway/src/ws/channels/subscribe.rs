@@ -134,6 +134,9 @@ impl Client {
             let is_lost = |(holding, entry): (&Holding, &Entry<'_>)| {
                 holding.wishes.since.is_some() && entry.recovered != Some(true)
             };
+            if list.iter().any(|holding| self.is_full(holding)) {
+                return reply(self, Err(ErrorCode::LIMIT_EXCEEDED));
+            }
             if refuses_loss && list.iter().zip(&entries).any(is_lost) {
                 return reply(self, Err(ErrorCode::UNRECOVERABLE_POSITION));
             }
@@ -163,6 +166,13 @@ impl Client {
             }
             self.schedule();
         }
+    }
+
+    /// Whether as many are in a channel, whose lock is held, as clients may be. The server puts in whom it likes.
+    fn is_full(&self, holding: &Holding) -> bool {
+        let Entrance { permit, namespace, .. } = &holding.entrance;
+        let most = namespace.subscribers_max.filter(|_| !holding.wishes.by_server);
+        most.is_some_and(|most| self.gate.subscriptions.members(permit.channel()) >= most)
     }
 
     /// Subscribes to a channel whose lock is held, behind what the client was told of it.

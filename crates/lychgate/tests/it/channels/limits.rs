@@ -67,6 +67,30 @@ async fn a_connection_holds_so_many_channels() {
 }
 
 #[tokio::test]
+async fn a_channel_has_so_many_subscribers_and_publications_so_many_bytes() {
+    let limits = "[namespace.square]\nsubscribers_max = 2\npublication_bytes_max = 7\n";
+    let server = super::setup().over(limits).start().await;
+    let full = error(106, "limit exceeded");
+    let mut ann = enter(&server, "ann").await;
+    let mut bob = enter(&server, "bob").await;
+    let mut cleo = enter(&server, "cleo").await;
+    let square = json!({ "channel": "square:a" });
+    for client in [&mut ann, &mut bob] {
+        client.result("subscribe", square.clone()).await;
+    }
+    assert_eq!(cleo.ask("subscribe", square.clone()).await, full);
+    assert_eq!(cleo.subscribe("square:b").await["error"], Value::Null, "another channel has room of its own");
+    ann.result("unsubscribe", square.clone()).await;
+    cleo.result("subscribe", square.clone()).await;
+    assert_eq!(ann.ask("subscribe", square).await, full);
+    for (data, refused) in [("12345", false), ("123456", true)] {
+        let publish = json!({ "channel": "square:a", "data": data });
+        let answer = cleo.ask("publish", publish).await;
+        assert_eq!(answer == full, refused, "{data}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_holds_so_many_publications() {
     let server = super::setup().over("[limits]\npublications_per_answer = 4\n").start().await;
     let mut client = enter(&server, "ann").await;
