@@ -7,5 +7,6 @@ mod channels;
 mod codec;
 mod journal;
 mod presence;
+mod sessions;
 mod streams;
 mod systems_ports;

@@ -25,7 +25,9 @@ mod messages;
 mod open_error;
 mod publications;
 mod registry;
+mod revocations;
 mod schema;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -37,7 +39,7 @@ use connect::Setup;
 use faults::store_error;
 use location::Location;
 
-/// A database of users, keys, API keys, tickets, resources, messages and publications. Clones share its connections.
+/// A database of users, keys, API keys, tickets, sessions, revocations, resources, messages and publications. Clones share its connections.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,

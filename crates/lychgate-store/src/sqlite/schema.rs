@@ -24,6 +24,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(4, "api_keys", include_str!("../../migrations/sqlite/0004_api_keys.sql")),
         migration(5, "publications", include_str!("../../migrations/sqlite/0005_publications.sql")),
         migration(6, "tags", include_str!("../../migrations/sqlite/0006_tags.sql")),
+        migration(8, "sessions", include_str!("../../migrations/sqlite/0008_sessions.sql")),
     ])
 });
 

@@ -169,6 +169,9 @@ async fn no_question_reads_a_whole_table() {
         "reactions",
         "channel_positions",
         "publications",
+        "sessions",
+        "refresh_tokens",
+        "revocations",
     ];
     let statements = super::users::INDEXED
         .iter()
@@ -176,7 +179,9 @@ async fn no_question_reads_a_whole_table() {
         .chain(&super::tickets::INDEXED)
         .chain(&super::registry::INDEXED)
         .chain(&super::messages::INDEXED)
-        .chain(&super::publications::INDEXED);
+        .chain(&super::publications::INDEXED)
+        .chain(&super::sessions::INDEXED)
+        .chain(&super::revocations::INDEXED);
     for statement in statements {
         let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =
