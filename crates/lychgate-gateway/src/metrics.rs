@@ -11,6 +11,7 @@ use lychgate_hub::Drain;
 use lychgate_service::conversation::Answers;
 use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::presence::SharedBoard;
+use lychgate_service::revocations::Revocations;
 use lychgate_service::streams::Streams;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -61,6 +62,9 @@ metrics! {
     CLOSES = "lychgate_closes", Counter, ["endpoint", "event"], "Admitted connections that the server closed, by event";
     ACCEPTS_REFUSED = "lychgate_accepts_refused", Counter, ["limit"], "Sockets or requests turned away before any credential was read, by limit";
     LOGINS = "lychgate_logins", Counter, ["outcome"], "Login attempts by outcome";
+    REFRESHES = "lychgate_refreshes", Counter, ["outcome"], "Refresh tokens that were shown, by outcome: `ok`, or why not";
+    REVOCATIONS_ASKED = "lychgate_revocations", Counter, ["outcome"], "Tokens that clients wanted revoked, by outcome: `session`, `token`, `unknown`, `throttled` or `unavailable`";
+    REVOCATIONS_KEPT = "lychgate_revocations_kept", Gauge, [], "Revocations in memory that may still concern a token";
     TICKETS = "lychgate_tickets", Counter, ["outcome"], "One-time tickets asked for, by outcome";
     API_REQUESTS = "lychgate_api_requests", Counter, ["route", "status"], "Requests to the API, by what was asked for and the status of the answer";
     MESSAGES = "lychgate_messages_received", Counter, ["endpoint"], "Data messages that clients sent";
@@ -148,6 +152,8 @@ pub struct Metrics {
     closes: Family<EventLabels, Counter>,
     accepts_refused: Family<LimitLabel, Counter>,
     logins: Family<OutcomeLabel, Counter>,
+    refreshes: Family<OutcomeLabel, Counter>,
+    revocations_asked: Family<OutcomeLabel, Counter>,
     tickets: Family<OutcomeLabel, Counter>,
     api_requests: Family<RouteLabels, Counter>,
     messages: Family<EndpointLabel, Counter>,
@@ -216,6 +222,8 @@ impl Default for Metrics {
             closes: register!(CLOSES),
             accepts_refused: register!(ACCEPTS_REFUSED),
             logins: register!(LOGINS),
+            refreshes: register!(REFRESHES),
+            revocations_asked: register!(REVOCATIONS_ASKED),
             tickets: register!(TICKETS),
             api_requests: register!(API_REQUESTS),
             messages: register!(MESSAGES),
@@ -269,6 +277,16 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
+    /// Counts a refresh token that was shown.
+    pub fn refresh(&self, outcome: &'static str) {
+        self.refreshes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts a token that a client wanted revoked.
+    pub fn revocation(&self, outcome: &'static str) {
+        self.revocations_asked.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
     /// Counts a ticket that was asked for.
     pub fn ticket(&self, outcome: &'static str) {
         self.tickets.get_or_create(&OutcomeLabel { outcome }).inc();
@@ -317,6 +335,8 @@ pub struct Live {
     pub boards: Vec<(String, Arc<SharedBoard>)>,
     /// What channels of namespaces keep, where they keep anything.
     pub kept: Option<Arc<LocalBroker>>,
+    /// What is revoked.
+    pub revocations: Option<Arc<Revocations>>,
     /// By what kind of tasks they are the parent of.
     pub tasks: Vec<(&'static str, TaskTracker)>,
 }
@@ -344,6 +364,9 @@ impl Live {
         if let Some(kept) = self.kept.as_ref().map(|broker| broker.figures()) {
             write_family(out, &CHANNELS_KEPT, &[(String::new(), kept.channels as u64)]);
             write_family(out, &CHANNELS_KEPT_BYTES, &[(String::new(), kept.bytes as u64)]);
+        }
+        if let Some(revocations) = &self.revocations {
+            write_family(out, &REVOCATIONS_KEPT, &[(String::new(), revocations.entries() as u64)]);
         }
         let tasks = self.tasks.iter().map(|(kind, tracker)| (label("kind", kind), tracker.len() as u64));
         write_family(out, &TASKS, &tasks.collect::<Vec<_>>());

@@ -13,6 +13,7 @@ use crate::identity::{IdentityRule, Unidentified};
 use crate::policy::{Denied, Parameters, Permit, Policy};
 use crate::ports::clock::{Clock, UnixMicros};
 use crate::proof::Proof;
+use crate::revocations::{NotAdmissible, Revocations};
 use crate::target::BadParameter;
 use crate::ticket_office::{Ticket, TicketOffice, TicketRefused};
 
@@ -55,8 +56,9 @@ pub struct Admitted {
     pub permit: Permit,
     /// How long the socket may stay; `None` if the credential never expires.
     pub ends_in: Option<Duration>,
-    /// What the credential has proved; nothing, for a visitor without one.
-    pub proof: Option<Proof>,
+    /// What the credential has proved; nothing, for a visitor without one. Boxed, since a connection's task has room for
+    /// what it once was admitted by.
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Why somebody stays outside.
@@ -74,6 +76,9 @@ pub enum Refused {
     /// Tickets cannot be looked up now.
     #[error(transparent)]
     Tickets(TicketRefused),
+    /// The credential is genuine, and revoked; or nobody knows whether it is.
+    #[error(transparent)]
+    NotAdmissible(#[from] NotAdmissible),
 }
 
 impl Refused {
@@ -90,6 +95,7 @@ impl Refused {
             Self::Denied(Denied::NotFound) => "not_found",
             Self::Denied(Denied::NotOwner) => "not_owner",
             Self::Denied(Denied::Forbidden) => "forbidden",
+            Self::NotAdmissible(why) => why.code(),
             Self::Unidentified(Unidentified::Unknown(_)) | Self::Denied(Denied::Unknown(_)) | Self::Tickets(_) => {
                 "lookup"
             }
@@ -101,6 +107,7 @@ impl From<TicketRefused> for Refused {
     fn from(refused: TicketRefused) -> Self {
         match refused {
             TicketRefused::Credential(refusal) => Self::Credential(refusal),
+            TicketRefused::NotAdmissible(why) => Self::NotAdmissible(why),
             other => Self::Tickets(other),
         }
     }
@@ -111,14 +118,29 @@ impl From<TicketRefused> for Refused {
 pub struct Admission {
     verifier: Arc<Verifier>,
     tickets: Option<Arc<TicketOffice>>,
+    revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
 }
 
 impl Admission {
-    /// An admission that trusts what `verifier` trusts, and the tickets of an office.
+    /// An admission that trusts what `verifier` trusts, and the tickets of an office, as far as they are not revoked.
     #[must_use]
-    pub fn new(verifier: Arc<Verifier>, tickets: Option<Arc<TicketOffice>>, clock: Arc<dyn Clock>) -> Self {
-        Self { verifier, tickets, clock }
+    pub fn new(
+        verifier: Arc<Verifier>,
+        tickets: Option<Arc<TicketOffice>>,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { verifier, tickets, revocations, clock }
+    }
+
+    /// Whether what `proof` was read from may still open something, as at the door.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAdmissible`].
+    pub fn recheck(&self, proof: &Proof) -> Result<(), NotAdmissible> {
+        self.revocations.check(&proof.subject, &proof.marks)
     }
 
     /// Lets the bearer of `credential` in by `door`, or says which check failed first.
@@ -153,6 +175,7 @@ impl Admission {
                 None => return Err(Refusal::Malformed.into()),
             },
         };
+        self.recheck(&proof)?;
         let ends_in = match proof.exp {
             None => None,
             Some(exp) => Some(ends_in(exp, now).ok_or(Refusal::Expired { exp, now: now.seconds() })?),
@@ -161,7 +184,7 @@ impl Admission {
         let parameters = parameters.map_err(|_| Denied::NotFound)?;
         door.identity.compare(&principal, &parameters)?;
         let permit = door.policy.permit(principal, parameters, &proof.grants).await?;
-        Ok(Admitted { permit, ends_in, proof: Some(proof) })
+        Ok(Admitted { permit, ends_in, proof: Some(Box::new(proof)) })
     }
 
     /// Asks again whether the holder of `permit` may stay, with the same look-ups as at the door.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::channels::Vouch;
 use crate::grants::{self, Grants};
+use crate::revocations::Marks;
 
 /// The claims by which tokens call their user, the first one that is there.
 const NAME_CLAIMS: [&str; 3] = ["username", "preferred_username", "name"];
@@ -29,6 +30,8 @@ pub struct Proof {
     pub info: Option<Value>,
     /// Whether it speaks of one channel, and so not of who connects.
     pub is_for_a_channel: bool,
+    /// By what it can be revoked.
+    pub marks: Marks,
     /// The grants as they were written, for a ticket.
     caps: Option<Value>,
 }
@@ -45,6 +48,7 @@ impl Proof {
             grants: Grants::of_claims(&claims.extra),
             info: claims.extra.get(INFO_CLAIM).cloned(),
             is_for_a_channel: Vouch::is_vouch(claims),
+            marks: Marks::of(claims),
             caps: claims.extra.get(grants::CLAIM).cloned(),
         }
     }
@@ -59,6 +63,7 @@ impl Proof {
             grants: Grants::default(),
             info: None,
             is_for_a_channel: false,
+            marks: Marks::default(),
             caps: None,
         }
     }
@@ -70,6 +75,9 @@ impl Proof {
             "sub": self.subject,
             "name": self.name,
             "exp": self.exp,
+            "jti": self.marks.token,
+            "sid": self.marks.session,
+            "iat": self.marks.issued_at_s,
             INFO_CLAIM: self.info,
             grants::CLAIM: self.caps,
         })
@@ -81,6 +89,9 @@ impl Proof {
     pub fn from_json(text: &str) -> Option<Self> {
         let mut fields: Map<String, Value> = serde_json::from_str(text).ok()?;
         let grants = Grants::of_claims(&fields);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(Into::into);
+        let marks =
+            Marks { token: text("jti"), session: text("sid"), issued_at_s: fields.get("iat").and_then(Value::as_u64) };
         Some(Self {
             subject: fields.get("sub")?.as_str()?.to_owned(),
             name: fields.get("name").and_then(Value::as_str).map(str::to_owned),
@@ -90,6 +101,7 @@ impl Proof {
             },
             grants,
             is_for_a_channel: false,
+            marks,
             info: fields.remove(INFO_CLAIM).filter(|info| !info.is_null()),
             caps: fields.remove(grants::CLAIM).filter(|caps| !caps.is_null()),
         })
@@ -117,6 +129,7 @@ mod tests {
                 grants: caps.as_ref().map_or_else(Grants::default, |_| Grants::of_claims(claims.as_object().unwrap())),
                 info: exp.map(|_| json!({ "colour": "red" })),
                 is_for_a_channel: false,
+                marks: Marks { token: exp.map(|_| "t".into()), session: exp.map(|_| "s".into()), issued_at_s: exp },
                 caps,
             };
             assert_eq!(Proof::from_json(&proof.to_json()), Some(proof));

@@ -10,7 +10,7 @@ use lychgate_service::ports::messages::Messages;
 use lychgate_service::ports::publications::Publications;
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::ports::registry::Registry;
-use lychgate_service::ports::revocations::Revocations;
+use lychgate_service::ports::revocations::RevocationLog;
 use lychgate_service::ports::tickets::{StoredTicket, Tickets};
 use lychgate_service::ports::users::Users;
 use lychgate_service::testing::{
@@ -57,7 +57,7 @@ async fn sessions_in_memory() {
 
 #[tokio::test]
 async fn revocations_in_memory() {
-    revocations_conformance(async || in_memory().await as Arc<dyn Revocations>).await;
+    revocations_conformance(async || in_memory().await as Arc<dyn RevocationLog>).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,7 +69,7 @@ async fn sessions_in_a_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocations_in_a_file() {
     let files = Files::new();
-    revocations_conformance(async || files.next().await as Arc<dyn Revocations>).await;
+    revocations_conformance(async || files.next().await as Arc<dyn RevocationLog>).await;
 }
 
 #[tokio::test]

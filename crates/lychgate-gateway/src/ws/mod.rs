@@ -35,6 +35,7 @@ pub mod gate;
 mod joining;
 mod parked;
 pub mod profile;
+pub mod revoked;
 pub mod seats;
 pub mod socket;
 pub mod speaker;

@@ -7,7 +7,7 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -25,6 +25,7 @@ use crate::ws::endpoint::Endpoint;
 use crate::ws::fallback::inbox::NotTaken;
 use crate::ws::fallback::outlet::Outlet;
 use crate::ws::profile::Event;
+use crate::ws::revoked::HashedMarks;
 
 /// The last write took less than there was.
 const BLOCKED: u8 = 1;
@@ -94,6 +95,10 @@ pub struct Socket {
     pub drains_at: AtomicU32,
     /// Since when it is closing; 0 if it is not.
     closing_since: AtomicU32,
+    /// By what its token can be revoked, hashed: session, token and subject; 0 where there is none.
+    marks: [AtomicU64; 3],
+    /// When its token was issued, in Unix seconds.
+    issued_at: AtomicU32,
     /// The right it is open by, where that rests on this server's own registry.
     registered: OnceLock<Permit>,
     /// Whose rights to channels rest on it, where a connection holds many.
@@ -135,6 +140,8 @@ impl Socket {
             pings_at: AtomicU32::new(NEVER),
             drains_at: AtomicU32::new(NEVER),
             closing_since: AtomicU32::new(0),
+            marks: [const { AtomicU64::new(0) }; 3],
+            issued_at: AtomicU32::new(0),
             registered: OnceLock::new(),
             watches: OnceLock::new(),
         }
@@ -202,6 +209,21 @@ impl Socket {
         self.expires_at.store(expires_at, Ordering::Relaxed);
         self.asks_again_at.store(asks_again_at, Ordering::Relaxed);
         self.flags.fetch_and(!AWAITING, Ordering::AcqRel);
+    }
+
+    /// It is open by a token that can be revoked by these.
+    pub fn marked(&self, marks: &HashedMarks) {
+        for (place, hash) in self.marks.iter().zip([marks.session, marks.token, marks.subject]) {
+            place.store(hash, Ordering::Relaxed);
+        }
+        self.issued_at.store(marks.issued_at_s, Ordering::Relaxed);
+    }
+
+    /// By what its token can be revoked; by nothing, where it has shown none.
+    #[must_use]
+    pub fn marks(&self) -> HashedMarks {
+        let [session, token, subject] = [0, 1, 2].map(|at: usize| self.marks[at].load(Ordering::Relaxed));
+        HashedMarks { session, token, subject, issued_at_s: self.issued_at.load(Ordering::Relaxed) }
     }
 
     /// It is open by this right, which rests on this server's own registry.

@@ -14,6 +14,7 @@ use crate::policy::{Denied, Parameters, Permit};
 use crate::ports::broker::Author;
 use crate::ports::clock::Clock;
 use crate::principal::Principal;
+use crate::revocations::Revocations;
 
 /// One connection, as channels see it.
 #[derive(Clone, Debug)]
@@ -84,14 +85,20 @@ impl From<BadChannelName> for NotEntered {
 pub struct ChannelAccess {
     namespaces: Namespaces,
     verifier: Arc<Verifier>,
+    revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
 }
 
 impl ChannelAccess {
-    /// Decides by `namespaces`, and takes tokens for channels that `verifier` trusts.
+    /// Decides by `namespaces`, and takes tokens for channels that `verifier` trusts and nobody revoked.
     #[must_use]
-    pub fn new(namespaces: Namespaces, verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Self {
-        Self { namespaces, verifier, clock }
+    pub fn new(
+        namespaces: Namespaces,
+        verifier: Arc<Verifier>,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { namespaces, verifier, revocations, clock }
     }
 
     /// The namespaces.
@@ -196,6 +203,6 @@ impl ChannelAccess {
     }
 
     fn read(&self, token: &Token, channel: &ChannelName, member: &Member) -> Result<Vouch, VouchRefused> {
-        Vouch::read(&self.verifier, token, self.now_s(), channel, member.principal.subject())
+        Vouch::read(&self.verifier, &self.revocations, token, self.now_s(), channel, member.principal.subject())
     }
 }

@@ -3,7 +3,8 @@
 //! **Invariant:** entries are numbered in the order in which they can be read, so that whoever has read up to a number
 //! finds everything that is new behind it.
 //!
-//! **Absent on purpose:** taking a revocation back. A block is shortened by the next entry for its user.
+//! **Absent on purpose:** taking a revocation back. A block alone is shortened by the next entry for its user, which
+//! takes the place of the one before.
 
 use async_trait::async_trait;
 
@@ -28,9 +29,14 @@ pub enum Revoked {
         /// The last second.
         issued_until_s: u64,
     },
-    /// Every token of this `sub`, also those to come, until the entry ends. The newest entry for a user is the one
-    /// that counts.
-    Block(String),
+    /// Every token of this `sub`, also those to come, until a time. The newest entry for a user is the one that counts,
+    /// so that a block can be shortened.
+    Block {
+        /// Who.
+        subject: String,
+        /// Until when, in Unix seconds.
+        until_s: u64,
+    },
 }
 
 /// One entry of the log.
@@ -56,7 +62,7 @@ pub struct Numbered {
 /// Every call is atomic, and what an `Ok` of a write reports outlives a crash.
 /// A read that starts after a write has returned sees it, in this process or another.
 #[async_trait]
-pub trait Revocations: Send + Sync {
+pub trait RevocationLog: Send + Sync {
     /// Keeps an entry; `false` if `entries_max` are kept already. May forget those that were over at `now_s`.
     ///
     /// The ends of sessions are kept however many there are: there are no more of them than logins.

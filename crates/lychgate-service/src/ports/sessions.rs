@@ -24,8 +24,8 @@ pub struct StoredSession {
     pub address: String,
     /// When it began, in Unix seconds.
     pub created_at_s: u64,
-    /// When its last refresh token was given, in Unix seconds.
-    pub last_used_at_s: u64,
+    /// When its last refresh token was given, in Unix microseconds.
+    pub last_used_at_us: u64,
     /// When it ends however much it is used, in Unix seconds.
     pub ends_at_s: u64,
     /// When it ends if it is not used again, in Unix seconds.
@@ -194,7 +194,7 @@ impl RefreshState {
 /// Every call is atomic, and what an `Ok` of a write reports outlives a crash.
 /// A read that starts after a write has returned sees it, in this process or another.
 /// Whatever ends a session before its time leaves a revocation of it in the same step: see
-/// [`Revocations`](super::revocations::Revocations).
+/// [`RevocationLog`](super::revocations::RevocationLog).
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Keeps a session and its first refresh token. May forget some that are over.

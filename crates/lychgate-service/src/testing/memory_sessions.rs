@@ -1,16 +1,21 @@
 //! Sessions and revocations in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 
 use crate::ports::StoreError;
-use crate::ports::revocations::{Numbered, Revocation, Revocations, Revoked};
+use crate::ports::clock::SystemClock;
+use crate::ports::revocations::{Numbered, Revocation, RevocationLog, Revoked};
 use crate::ports::sessions::{
     End, EndedBy, NewRefresh, RefreshHash, RefreshState, Rotation, Sessions, Shown, StoredSession,
 };
 use crate::ports::users::UserId;
+use crate::revocations::{RevocationLimits, Revocations};
 
 /// Sessions and revocations in memory.
 #[derive(Default)]
@@ -31,6 +36,21 @@ struct Token {
     used: Option<(u64, RefreshHash)>,
     is_repeated: bool,
     is_replaced: bool,
+}
+
+/// Revocations of which there are none, for tests that are about something else.
+#[must_use]
+pub fn nothing_revoked() -> Arc<Revocations> {
+    let limits = RevocationLimits {
+        entries_max: 100,
+        read_every: Duration::from_secs(1),
+        stale_after: Duration::MAX,
+        longest_token_s: 1_800,
+    };
+    let revocations = Revocations::new(Arc::new(MemorySessions::default()), Arc::new(SystemClock), limits);
+    // The fake never waits.
+    let _ = revocations.read().now_or_never();
+    Arc::new(revocations)
 }
 
 impl MemorySessions {
@@ -100,7 +120,7 @@ impl State {
                 }
                 self.add(&sid, shown.heir);
                 if let Some(session) = self.sessions.get_mut(&sid) {
-                    session.last_used_at_s = shown.now.seconds();
+                    session.last_used_at_us = shown.now.0;
                     session.idle_ends_at_s = shown.heir.idle_ends_at_s;
                 }
             }
@@ -122,7 +142,7 @@ impl State {
     fn live_of(&self, user: UserId, now_s: u64) -> Vec<String> {
         let mut live: Vec<_> =
             self.sessions.values().filter(|session| session.user == user && session.is_live(now_s)).collect();
-        live.sort_by_key(|session| (session.last_used_at_s, session.created_at_s));
+        live.sort_by_key(|session| (session.last_used_at_us, session.created_at_s));
         live.into_iter().map(|session| session.sid.clone()).collect()
     }
 }
@@ -180,11 +200,15 @@ impl Sessions for MemorySessions {
 }
 
 #[async_trait]
-impl Revocations for MemorySessions {
+impl RevocationLog for MemorySessions {
     async fn append(&self, revocation: &Revocation, entries_max: u32, now_s: u64) -> Result<bool, StoreError> {
         self.with(|state| {
             state.revocations.retain(|kept| kept.revocation.ends_at_s > now_s);
             let has_room = state.revocations.len() < entries_max as usize;
+            if let Revoked::Block { subject, .. } = &revocation.what {
+                let is_before = |kept: &Numbered| matches!(&kept.revocation.what, Revoked::Block { subject: other, .. } if other == subject);
+                state.revocations.retain(|kept| !is_before(kept));
+            }
             if has_room {
                 state.revoke(revocation.clone());
             }

@@ -24,7 +24,7 @@ pub use keys_suite::keys_conformance;
 pub use memory::{Fault, MemoryKeys, MemoryUsers, new_user};
 pub use memory_api_keys::MemoryApiKeys;
 pub use memory_publications::MemoryPublications;
-pub use memory_sessions::MemorySessions;
+pub use memory_sessions::{MemorySessions, nothing_revoked};
 pub use memory_systems::{MemoryMessages, MemoryRegistry, MemoryTickets};
 pub use messages_suite::messages_conformance;
 pub use publications_suite::publications_conformance;

@@ -1,10 +1,10 @@
-//! What keeping the contract of [`Revocations`] means.
+//! What keeping the contract of [`RevocationLog`] means.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::ports::revocations::{Revocation, Revocations, Revoked};
+use crate::ports::revocations::{Revocation, RevocationLog, Revoked};
 
 const NOW_S: u64 = 1_700_000_000;
 
@@ -16,9 +16,10 @@ const NOW_S: u64 = 1_700_000_000;
 pub async fn revocations_conformance<F, Fut>(make: F)
 where
     F: Fn() -> Fut,
-    Fut: Future<Output = Arc<dyn Revocations>>,
+    Fut: Future<Output = Arc<dyn RevocationLog>>,
 {
     entries_are_read_as_they_were_kept_and_in_their_order(&*make().await).await;
+    a_block_takes_the_place_of_the_one_before(&*make().await).await;
     what_is_full_takes_nothing_until_something_is_over(&*make().await).await;
     numbers_of_many_at_once_have_no_gap_behind_a_reader(&*make().await).await;
 }
@@ -27,16 +28,16 @@ fn entry(what: Revoked, ends_at_s: u64) -> Revocation {
     Revocation { what, ends_at_s }
 }
 
-async fn append(log: &dyn Revocations, entry: &Revocation, entries_max: u32, now_s: u64) -> bool {
+async fn append(log: &dyn RevocationLog, entry: &Revocation, entries_max: u32, now_s: u64) -> bool {
     log.append(entry, entries_max, now_s).await.expect("an entry can be kept")
 }
 
-async fn all(log: &dyn Revocations) -> Vec<Revocation> {
+async fn all(log: &dyn RevocationLog) -> Vec<Revocation> {
     let read = log.since(0, 1_000).await.expect("reading works");
     read.into_iter().map(|numbered| numbered.revocation).collect()
 }
 
-async fn entries_are_read_as_they_were_kept_and_in_their_order(log: &dyn Revocations) {
+async fn entries_are_read_as_they_were_kept_and_in_their_order(log: &dyn RevocationLog) {
     assert!(all(log).await.is_empty());
     let odd = "';DROP TABLE revocations;-- \u{1f511} %_";
     let entries = [
@@ -44,7 +45,7 @@ async fn entries_are_read_as_they_were_kept_and_in_their_order(log: &dyn Revocat
         entry(Revoked::Session(odd.to_owned()), NOW_S + 8),
         entry(Revoked::User { subject: odd.to_owned(), issued_until_s: NOW_S - 1 }, NOW_S + 7),
         entry(Revoked::Everybody { issued_until_s: NOW_S }, NOW_S + 6),
-        entry(Revoked::Block(odd.to_owned()), NOW_S + 5),
+        entry(Revoked::Block { subject: odd.to_owned(), until_s: NOW_S - 5 }, NOW_S + 5),
         entry(Revoked::Token(odd.to_owned()), NOW_S + 9),
     ];
     for entry in &entries {
@@ -65,7 +66,16 @@ async fn entries_are_read_as_they_were_kept_and_in_their_order(log: &dyn Revocat
     assert!(next.len() == 1 && next[0].number > last, "what comes later has a greater number");
 }
 
-async fn what_is_full_takes_nothing_until_something_is_over(log: &dyn Revocations) {
+async fn a_block_takes_the_place_of_the_one_before(log: &dyn RevocationLog) {
+    let block = |subject: &str, until_s| entry(Revoked::Block { subject: subject.to_owned(), until_s }, NOW_S + 1_000);
+    let cut = entry(Revoked::User { subject: "ann".to_owned(), issued_until_s: NOW_S }, NOW_S + 9);
+    for entry in [&block("ann", NOW_S + 500), &cut, &block("bob", NOW_S + 500), &block("ann", NOW_S)] {
+        assert!(append(log, entry, 100, NOW_S).await);
+    }
+    assert_eq!(all(log).await, [cut, block("bob", NOW_S + 500), block("ann", NOW_S)]);
+}
+
+async fn what_is_full_takes_nothing_until_something_is_over(log: &dyn RevocationLog) {
     let of = |name: &str, ends_at_s| entry(Revoked::Token(name.to_owned()), ends_at_s);
     assert!(append(log, &of("a", NOW_S + 10), 2, NOW_S).await);
     assert!(append(log, &of("b", NOW_S + 20), 2, NOW_S).await);
@@ -76,7 +86,7 @@ async fn what_is_full_takes_nothing_until_something_is_over(log: &dyn Revocation
     assert_eq!(all(log).await, [of("b", NOW_S + 20), of("c", NOW_S + 30)]);
 }
 
-async fn numbers_of_many_at_once_have_no_gap_behind_a_reader(log: &dyn Revocations) {
+async fn numbers_of_many_at_once_have_no_gap_behind_a_reader(log: &dyn RevocationLog) {
     let writers = join_all(
         (0..32_u64)
             .map(|n| async move { append(log, &entry(Revoked::Token(n.to_string()), NOW_S + 9), 1_000, NOW_S).await }),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lychgate_service::ports::revocations::Revocations;
+use lychgate_service::ports::revocations::RevocationLog;
 use lychgate_service::ports::users::UserId;
 use lychgate_service::testing::{MemorySessions, SessionsWorld, revocations_conformance, sessions_conformance};
 
@@ -17,5 +17,5 @@ async fn sessions_in_memory_keep_the_contract() {
 
 #[tokio::test]
 async fn revocations_in_memory_keep_the_contract() {
-    revocations_conformance(async || Arc::new(MemorySessions::default()) as Arc<dyn Revocations>).await;
+    revocations_conformance(async || Arc::new(MemorySessions::default()) as Arc<dyn RevocationLog>).await;
 }

@@ -8,7 +8,7 @@ CREATE TABLE sessions (
     -- Where the login came from.
     address        TEXT    NOT NULL,
     created_at_s   INTEGER NOT NULL CHECK (created_at_s >= 0),
-    last_used_at_s INTEGER NOT NULL CHECK (last_used_at_s >= 0),
+    last_used_at_us INTEGER NOT NULL CHECK (last_used_at_us >= 0),
     ends_at_s      INTEGER NOT NULL CHECK (ends_at_s >= 0),
     -- The end of its newest refresh token; from then on nothing can come of it any more.
     idle_ends_at_s INTEGER NOT NULL CHECK (idle_ends_at_s >= 0),
@@ -17,7 +17,7 @@ CREATE TABLE sessions (
     CHECK ((ended_at_s IS NULL) = (ended_by IS NULL))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX sessions_user_id ON sessions (user_id, last_used_at_s);
+CREATE INDEX sessions_user_id ON sessions (user_id, last_used_at_us);
 CREATE INDEX sessions_idle_ends_at_s ON sessions (idle_ends_at_s);
 
 CREATE TABLE refresh_tokens (
@@ -44,11 +44,12 @@ CREATE TABLE revocations (
     kind         TEXT    NOT NULL CHECK (kind IN ('token', 'session', 'user', 'everybody', 'block')),
     -- `jti`, `sid` or `sub`, by kind; empty for everybody.
     name         TEXT    NOT NULL,
-    -- Tokens that were issued up to then, for a user and for everybody.
-    issued_until_s INTEGER NOT NULL CHECK (issued_until_s >= 0),
+    -- For a user and for everybody: tokens that were issued up to then. For a block: its end.
+    until_s      INTEGER NOT NULL CHECK (until_s >= 0),
     -- From then on it concerns no token that is still good.
     ends_at_s    INTEGER NOT NULL CHECK (ends_at_s >= 0),
     created_at_s INTEGER NOT NULL CHECK (created_at_s >= 0)
 ) STRICT;
 
 CREATE INDEX revocations_ends_at_s ON revocations (ends_at_s);
+CREATE INDEX revocations_blocks ON revocations (name) WHERE kind = 'block';

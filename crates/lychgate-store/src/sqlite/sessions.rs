@@ -19,10 +19,10 @@ use super::faults::{seconds, store_error};
 const FORGET: &str = "DELETE FROM sessions WHERE sid IN \
     (SELECT sid FROM sessions WHERE idle_ends_at_s <= ?1 ORDER BY idle_ends_at_s LIMIT 2)";
 const LIVE: &str = "SELECT sid FROM sessions WHERE user_id = ?1 AND ended_at_s IS NULL AND idle_ends_at_s > ?2 \
-    ORDER BY last_used_at_s, created_at_s";
-const LIST: &str = "SELECT sid, user_id, address, created_at_s, last_used_at_s, ends_at_s, idle_ends_at_s, ended_at_s, \
+    ORDER BY last_used_at_us, created_at_s";
+const LIST: &str = "SELECT sid, user_id, address, created_at_s, last_used_at_us, ends_at_s, idle_ends_at_s, ended_at_s, \
     ended_by FROM sessions WHERE user_id = ?1 ORDER BY created_at_s DESC, sid DESC";
-const FIND: &str = "SELECT s.sid, s.user_id, s.address, s.created_at_s, s.last_used_at_s, s.ends_at_s, \
+const FIND: &str = "SELECT s.sid, s.user_id, s.address, s.created_at_s, s.last_used_at_us, s.ends_at_s, \
     s.idle_ends_at_s, s.ended_at_s, s.ended_by FROM refresh_tokens \
     JOIN sessions AS s ON s.sid = refresh_tokens.sid WHERE hash = ?1";
 const STATE: &str = "SELECT refresh_tokens.sid, used_at_us, heir, repeated, replaced, \
@@ -31,7 +31,7 @@ const STATE: &str = "SELECT refresh_tokens.sid, used_at_us, heir, repeated, repl
       AND h.replaced = 0) AS has_live_heir \
     FROM refresh_tokens JOIN sessions AS s ON s.sid = refresh_tokens.sid WHERE refresh_tokens.hash = ?1";
 const END: &str = "UPDATE sessions SET ended_at_s = ?2, ended_by = ?3 WHERE sid = ?1 AND ended_at_s IS NULL";
-const TOUCH: &str = "UPDATE sessions SET last_used_at_s = ?2, idle_ends_at_s = ?3 WHERE sid = ?1";
+const TOUCH: &str = "UPDATE sessions SET last_used_at_us = ?2, idle_ends_at_s = ?3 WHERE sid = ?1";
 const USE: &str = "UPDATE refresh_tokens SET used_at_us = ?2, heir = ?3 WHERE hash = ?1 AND used_at_us IS NULL";
 const REPEAT: &str = "UPDATE refresh_tokens SET repeated = 1 WHERE hash = ?1 AND repeated = 0";
 const REPLACE: &str = "UPDATE refresh_tokens SET replaced = 1 WHERE hash = ?1 AND used_at_us IS NULL AND replaced = 0";
@@ -52,7 +52,7 @@ struct Row {
     user_id: i64,
     address: String,
     created_at_s: i64,
-    last_used_at_s: i64,
+    last_used_at_us: i64,
     ends_at_s: i64,
     idle_ends_at_s: i64,
     ended_at_s: Option<i64>,
@@ -75,7 +75,7 @@ impl TryFrom<Row> for StoredSession {
             user: UserId(row.user_id),
             address: row.address,
             created_at_s: unsigned(row.created_at_s)?,
-            last_used_at_s: unsigned(row.last_used_at_s)?,
+            last_used_at_us: unsigned(row.last_used_at_us)?,
             ends_at_s: unsigned(row.ends_at_s)?,
             idle_ends_at_s: unsigned(row.idle_ends_at_s)?,
             ended,
@@ -116,14 +116,14 @@ impl Sessions for SqliteStore {
             end(&mut transaction, sid, End { by: EndedBy::Limit, now_s, tokens_end_at_s }).await?;
         }
         sqlx::query(
-            "INSERT INTO sessions (sid, user_id, address, created_at_s, last_used_at_s, ends_at_s, idle_ends_at_s) \
+            "INSERT INTO sessions (sid, user_id, address, created_at_s, last_used_at_us, ends_at_s, idle_ends_at_s) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .bind(&session.sid)
         .bind(session.user.0)
         .bind(&session.address)
         .bind(seconds(session.created_at_s)?)
-        .bind(seconds(session.last_used_at_s)?)
+        .bind(micros(session.last_used_at_us)?)
         .bind(seconds(session.ends_at_s)?)
         .bind(seconds(session.idle_ends_at_s)?)
         .execute(&mut *transaction)
@@ -206,8 +206,7 @@ async fn succeed(connection: &mut SqliteConnection, state: &State, shown: &Shown
     let (hash, heir) = (shown.hash.as_slice(), shown.heir.hash.as_slice());
     match &state.heir {
         None => {
-            let used_at_us = i64::try_from(shown.now.0).map_err(|error| StoreError::Broken(error.into()))?;
-            let update = sqlx::query(USE).bind(hash).bind(used_at_us).bind(heir);
+            let update = sqlx::query(USE).bind(hash).bind(micros(shown.now.0)?).bind(heir);
             once(update.execute(&mut *connection).await)?;
         }
         Some(before) => {
@@ -217,7 +216,8 @@ async fn succeed(connection: &mut SqliteConnection, state: &State, shown: &Shown
     }
     insert(connection, &state.sid, shown.heir).await?;
     let now_s = seconds(shown.now.seconds())?;
-    let touch = sqlx::query(TOUCH).bind(&state.sid).bind(now_s).bind(seconds(shown.heir.idle_ends_at_s)?);
+    let touch =
+        sqlx::query(TOUCH).bind(&state.sid).bind(micros(shown.now.0)?).bind(seconds(shown.heir.idle_ends_at_s)?);
     once(touch.execute(&mut *connection).await)?;
     let prune = sqlx::query(PRUNE).bind(&state.sid).bind(now_s);
     prune.execute(&mut *connection).await.map_err(store_error)?;
@@ -248,6 +248,10 @@ fn once(done: Result<sqlx::sqlite::SqliteQueryResult, sqlx::Error>) -> Result<()
         1 => Ok(()),
         _ => Err(StoreError::Broken("a refresh token is not as it was read".into())),
     }
+}
+
+fn micros(unix_us: u64) -> Result<i64, StoreError> {
+    i64::try_from(unix_us).map_err(|error| StoreError::Broken(error.into()))
 }
 
 fn unsigned(number: i64) -> Result<u64, StoreError> {

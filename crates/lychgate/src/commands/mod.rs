@@ -12,7 +12,9 @@ mod exchange;
 mod member;
 mod registry;
 mod resource;
+mod revoking;
 mod serve;
+mod session;
 mod terminal;
 mod token;
 mod user;
@@ -76,6 +78,9 @@ enum Command {
     /// Manage the keys that programs show to the HTTP API
     #[command(subcommand, name = "apikey")]
     ApiKey(apikey::ApiKey),
+    /// See who is logged in, and end sessions
+    #[command(subcommand)]
+    Session(session::Session),
     /// Publish in a channel of a running server
     Publish(channels::Publish),
     /// List the channels of a running server that somebody hears
@@ -84,7 +89,7 @@ enum Command {
     Presence(channels::Presence),
     /// Show what a channel of a running server keeps
     History(channels::History),
-    /// Make a token, or look into one
+    /// Make a token, look into one, or revoke it
     #[command(subcommand)]
     Token(token::Token),
     /// Talk to an endpoint from the terminal
@@ -143,6 +148,7 @@ pub fn run() -> ExitCode {
         Command::Resource(command) => command.run(),
         Command::Member(command) => command.run(),
         Command::ApiKey(command) => command.run(),
+        Command::Session(command) => command.run(),
         Command::Publish(command) => command.run(),
         Command::Channels(command) => command.run(),
         Command::Presence(command) => command.run(),

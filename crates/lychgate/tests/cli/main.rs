@@ -15,6 +15,7 @@ mod connect;
 mod connect_login;
 mod guide_channels;
 mod registry;
+mod revoking;
 mod support;
 mod token;
 mod user;

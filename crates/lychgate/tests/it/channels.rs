@@ -5,7 +5,7 @@
 
 mod callbacks;
 mod client;
-mod cuts;
+pub(crate) mod cuts;
 mod deltas;
 mod door;
 mod durable;

@@ -179,6 +179,9 @@ impl Client {
             if proof.is_for_a_channel {
                 return Err(End::Event(Event::Invalid, false));
             }
+            if let Err(refused) = self.gate.revoked.rests_on(&self.gate.admission, &self.entry.socket, proof) {
+                return Err(End::Event(Event::of(&refused), false));
+            }
             connected.member.grants = proof.grants.clone();
         }
         // What the new token does not grant any more is lost.
