@@ -153,6 +153,7 @@ fn word(refused: Option<NotEntered>) -> &'static str {
         Some(NotEntered::Token(VouchRefused::Other)) => "other",
         Some(NotEntered::Token(VouchRefused::Token(Refusal::Expired { .. }))) => "expired",
         Some(NotEntered::Token(VouchRefused::Token(_))) => "bad token",
+        Some(NotEntered::Token(VouchRefused::NotAdmissible(_))) => "revoked",
     }
 }
 

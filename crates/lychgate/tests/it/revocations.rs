@@ -54,6 +54,10 @@ credentials = ["query:token"]
 [namespace.news]
 channel = "news"
 policy = { rule = "any" }
+
+[namespace.paid]
+channel = "paid"
+policy = { rule = "token" }
 "#;
 
 const REVOKED: (u16, &str) = (3503, "revoked");
@@ -226,6 +230,10 @@ async fn whoever_came_by_another_way_is_met_too() {
     renewed.say(&json!({ "id": 2, "refresh": { "token": newer.text } }).to_string()).await;
     assert!(renewed.hear().await["refresh"].is_object());
 
+    let vouch = |jti: &str| {
+        let marks = [("sub", "\"ann\""), ("channel", "\"paid\""), ("jti", jti)];
+        json!({ "id": 9, "subscribe": { "channel": "paid", "token": sign(&header(&[]), &claims(&marks)) } }).to_string()
+    };
     setup.run(&["token", "revoke", "--jti", "t1"]);
     for (what, socket) in [
         ("ticket", &mut by_ticket),
@@ -239,6 +247,10 @@ async fn whoever_came_by_another_way_is_met_too() {
     assert_eq!(late.closed().await, told(REVOKED), "a ticket is no better than its token");
     assert_eq!(ticket().await, (401, None));
     renewed.say(r#"{"id":3,"subscribe":{"channel":"news"}}"#).await;
+    assert!(renewed.hear().await["subscribe"].is_object());
+    renewed.say(&vouch("\"t1\"")).await;
+    assert_eq!(renewed.hear().await["error"]["code"], 103, "a revoked token opens no channel either");
+    renewed.say(&vouch("\"t2\"")).await;
     assert!(renewed.hear().await["subscribe"].is_object());
     renewed.say(&json!({ "id": 4, "refresh": { "token": token.text } }).to_string()).await;
     assert_eq!(renewed.closed_after_all().await, told(REVOKED), "a revoked token prolongs nothing");
@@ -293,7 +305,6 @@ async fn as_many_are_kept_as_are_allowed() {
 }
 
 /// Prints how long it takes until a thousand sockets are closed; `LYCHGATE_REVOKED_SOCKETS` says another number.
-#[expect(clippy::print_stdout, reason = "the figures are the result")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_sockets_of_one_session_go_together() {
     let sockets = env::var("LYCHGATE_REVOKED_SOCKETS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);

@@ -66,7 +66,6 @@ async fn log_out(server: &Server, sessions: Vec<Session>) -> (Vec<Session>, Vec<
     (ended, left)
 }
 
-#[expect(clippy::print_stdout, reason = "a failure is repeated by its seed")]
 #[tokio::test]
 async fn kills_lose_nothing_that_was_acknowledged() {
     let random = Random(Cell::new(seed()));

@@ -34,7 +34,6 @@ async fn race(server: &Server, refresh: &str) -> (Vec<Session>, usize) {
     (heirs, refusals)
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are the result")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_at_once_each_gets_the_one_heir_or_none() {
     let server = setup().start().await;
