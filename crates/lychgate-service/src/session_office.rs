@@ -68,6 +68,9 @@ pub enum NotGranted {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The account was changed while somebody logged in to it.
+    #[error("the account was changed meanwhile")]
+    Changed,
     /// The machine has no random numbers.
     #[error("no random numbers can be had")]
     NoRandomness,
@@ -180,6 +183,7 @@ impl SessionOffice {
         };
         let tokens_end_at_s = self.parts.revocations.tokens_end_at_s();
         let ended = self.parts.sessions.open(&session, hash, self.rules.per_user_max, tokens_end_at_s).await?;
+        self.still_welcome(&user, &sid).await?;
         if !ended.is_empty() {
             tracing::info!(
                 user = user.name,
@@ -193,6 +197,19 @@ impl SessionOffice {
             }
         }
         Ok(Granted { user, issued, refresh, refresh_expires_in_s: idle_ends_at_s - now_s, sid })
+    }
+
+    /// Whether the account is as it was when it proved to be itself; else the new session ends.
+    ///
+    /// Whatever disables an account or changes its password ends its sessions behind that. So it is seen here, or it finds
+    /// the session that was opened before.
+    async fn still_welcome(&self, user: &User, sid: &str) -> Result<(), NotGranted> {
+        let now = self.parts.users.find_by_id(user.id).await?;
+        if now.is_some_and(|now| now.active && now.password_hash == user.password_hash) {
+            return Ok(());
+        }
+        self.end(sid, EndedBy::Password).await?;
+        Err(NotGranted::Changed)
     }
 
     /// What a refresh token is good for. Callers at the same time get the same answer.

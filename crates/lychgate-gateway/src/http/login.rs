@@ -215,6 +215,10 @@ fn not_granted(cause: &NotGranted, user: &str, caller: Caller) -> HttpError {
             tracing::error!(%address, %request_id, user, %cause, "cannot mint a token");
             HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "Internal server error")
         }
+        NotGranted::Changed => {
+            tracing::warn!(%address, %request_id, user, %cause, "login failed");
+            unavailable()
+        }
         NotGranted::Invalid(_) | NotGranted::NoRandomness | NotGranted::Follow(_) => {
             tracing::error!(%address, %request_id, user, %cause, "login failed");
             unavailable()

@@ -24,6 +24,8 @@ async fn revocations_in_memory_keep_the_contract() {
     revocations_conformance(async || Arc::new(MemorySessions::default()) as Arc<dyn RevocationLog>).await;
 }
 
+mod office;
+
 const NOW_S: u64 = 1_700_000_000;
 const LONGEST_S: u64 = 1_800;
 const STALE_S: u64 = 5;
