@@ -89,7 +89,10 @@ async fn bad_tokens_are_throttled_by_address() {
 
 #[tokio::test]
 async fn without_the_setting_there_is_nothing_to_refresh() {
-    let server = Setup::of(&CONFIG.replace("refresh_tokens = true", "")).user("alice", PASSWORD).start().await;
+    let server = Setup::of(&CONFIG.replace("refresh_tokens = true", "refresh_tokens = false"))
+        .user("alice", PASSWORD)
+        .start()
+        .await;
     let body = form(&[("username", "alice"), ("password", PASSWORD)]);
     let reply = post_form(server.address, "/token", &body, "").await;
     assert_eq!(reply.status, 200);
