@@ -15,6 +15,7 @@ pub struct HttpError {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    error: Option<&'static str>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -22,13 +23,22 @@ pub struct HttpError {
 struct Body<'a> {
     detail: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 impl HttpError {
     /// A refusal with a stable `code` and a sentence for people.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), headers: Vec::new() }
+        Self { status, code, detail: detail.into(), error: None, headers: Vec::new() }
+    }
+
+    /// The same with the word of OAuth 2 for it as `error`, for libraries that look there (RFC 6749 section 5.2).
+    #[must_use]
+    pub const fn with_error(mut self, error: &'static str) -> Self {
+        self.error = Some(error);
+        self
     }
 
     /// The same with one more header.
@@ -73,7 +83,8 @@ impl HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(Body { detail: &self.detail, code: self.code })).into_response();
+        let mut response =
+            (self.status, Json(Body { detail: &self.detail, code: self.code, error: self.error })).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.headers_mut().extend(self.headers);
         response

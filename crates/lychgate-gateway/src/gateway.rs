@@ -18,8 +18,11 @@ use lychgate_service::limits::KeyedRate;
 use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::login_throttle::{LoginLimits, LoginThrottle};
 use lychgate_service::ports::readiness::Readiness;
+use lychgate_service::revocations::Revocations;
+use lychgate_service::session_office::SessionOffice;
 use lychgate_service::subscribe::Subscriptions;
 use lychgate_service::ticket_office::TicketOffice;
+use lychgate_token::Verifier;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +51,7 @@ use crate::ws::fallback::emulation::{self, Emulation};
 use crate::ws::flush;
 use crate::ws::gate::Gate;
 use crate::ws::profile::Event;
+use crate::ws::revoked::Revoked;
 use crate::ws::seats::Seats;
 use crate::ws::sweep::Sweep;
 use crate::ws::table::Table;
@@ -88,6 +92,12 @@ pub struct Dependencies {
     pub login_limits: LoginLimits,
     /// Who signs tokens.
     pub issuer: Arc<Issuer>,
+    /// Who keeps sessions, if logins have any.
+    pub sessions: Option<Arc<SessionOffice>>,
+    /// What is revoked.
+    pub revocations: Arc<Revocations>,
+    /// Who checks a token that is to be revoked.
+    pub verifier: Arc<Verifier>,
     /// Who gives one-time tickets, if anybody does.
     pub tickets: Option<Arc<TicketOffice>>,
     /// Who answers at the API, if there is one.
@@ -139,6 +149,7 @@ impl Gateway {
             table: Arc::new(Table::default()),
             sessions: Arc::default(),
             changes: Arc::new(Changes::default()),
+            revoked: Arc::new(Revoked::new(dependencies.revocations)),
             ticker,
             limits: settings.limits.clone(),
             backlog_bytes_max: (settings.limits.queue_bytes_max / QUEUES_FILLED_PER_BACKLOG) as u64,
@@ -154,6 +165,9 @@ impl Gateway {
             accounts: dependencies.accounts,
             fields: dependencies.login_fields,
             issuer: dependencies.issuer,
+            sessions: dependencies.sessions,
+            revocations: Arc::clone(&gate.revoked.revocations),
+            verifier: dependencies.verifier,
             throttle: LoginThrottle::new(dependencies.login_limits),
             route,
             ticker,
@@ -167,6 +181,7 @@ impl Gateway {
             live: Live {
                 kept: dependencies.kept,
                 events: dependencies.events,
+                revocations: Some(Arc::clone(&gate.revoked.revocations)),
                 tasks: vec![("connection", tracker.clone()), ("background", background.clone())],
                 ..live(&settings)
             },
@@ -227,6 +242,8 @@ impl Gateway {
         }
         let sweep = Sweep::new(Arc::clone(&gate.table), gate.drain.clone(), gate.ticker, &gate.limits);
         background.spawn(sweep.run(background_stop.clone()));
+        let revoked = Arc::clone(&gate.revoked);
+        background.spawn(revoked.run(Arc::clone(&gate.table), gate.drain.clone(), background_stop.clone()));
         background.spawn(Arc::clone(&gate.changes).run(Arc::clone(&gate.table), background_stop.clone()));
         for listener in listeners {
             background.spawn(main.clone().run(listener, stopping.clone()));
@@ -309,6 +326,9 @@ fn routes(
         let login = Arc::new(login);
         let limit = DefaultBodyLimit::max(login.route.body_bytes_max);
         plain = plain.route(&login.route.path, post(login::log_in).layer(limit).with_state(Arc::clone(&login)));
+        if let Some(path) = &login.route.revoke_path {
+            plain = plain.route(path, post(login::revoke).layer(limit).with_state(Arc::clone(&login)));
+        }
         if let Some(path) = &login.route.dev_path {
             let log_in = post(login::log_in_without_password).layer(limit).with_state(Arc::clone(&login));
             plain = plain.route(path, log_in);

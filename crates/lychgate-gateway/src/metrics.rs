@@ -12,6 +12,7 @@ use lychgate_service::conversation::Answers;
 use lychgate_service::events::{EventFigures, Outbox};
 use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::presence::SharedBoard;
+use lychgate_service::revocations::Revocations;
 use lychgate_service::streams::Streams;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -62,6 +63,9 @@ metrics! {
     CLOSES = "lychgate_closes", Counter, ["endpoint", "event"], "Admitted connections that the server closed, by event";
     ACCEPTS_REFUSED = "lychgate_accepts_refused", Counter, ["limit"], "Sockets or requests turned away before any credential was read, by limit";
     LOGINS = "lychgate_logins", Counter, ["outcome"], "Login attempts by outcome";
+    REFRESHES = "lychgate_refreshes", Counter, ["outcome"], "Refresh tokens that were shown, by outcome: `ok`, or why not";
+    REVOCATIONS_ASKED = "lychgate_revocations", Counter, ["outcome"], "Tokens that clients wanted revoked, by outcome: `session`, `token`, `unknown`, `throttled` or `unavailable`";
+    REVOCATIONS_KEPT = "lychgate_revocations_kept", Gauge, [], "Revocations in memory that may still concern a token";
     TICKETS = "lychgate_tickets", Counter, ["outcome"], "One-time tickets asked for, by outcome";
     API_REQUESTS = "lychgate_api_requests", Counter, ["route", "status"], "Requests to the API, by what was asked for and the status of the answer";
     MESSAGES = "lychgate_messages_received", Counter, ["endpoint"], "Data messages that clients sent";
@@ -153,6 +157,8 @@ pub struct Metrics {
     closes: Family<EventLabels, Counter>,
     accepts_refused: Family<LimitLabel, Counter>,
     logins: Family<OutcomeLabel, Counter>,
+    refreshes: Family<OutcomeLabel, Counter>,
+    revocations_asked: Family<OutcomeLabel, Counter>,
     tickets: Family<OutcomeLabel, Counter>,
     api_requests: Family<RouteLabels, Counter>,
     messages: Family<EndpointLabel, Counter>,
@@ -221,6 +227,8 @@ impl Default for Metrics {
             closes: register!(CLOSES),
             accepts_refused: register!(ACCEPTS_REFUSED),
             logins: register!(LOGINS),
+            refreshes: register!(REFRESHES),
+            revocations_asked: register!(REVOCATIONS_ASKED),
             tickets: register!(TICKETS),
             api_requests: register!(API_REQUESTS),
             messages: register!(MESSAGES),
@@ -274,6 +282,16 @@ impl Metrics {
         self.logins.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
+    /// Counts a refresh token that was shown.
+    pub fn refresh(&self, outcome: &'static str) {
+        self.refreshes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts a token that a client wanted revoked.
+    pub fn revocation(&self, outcome: &'static str) {
+        self.revocations_asked.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
     /// Counts a ticket that was asked for.
     pub fn ticket(&self, outcome: &'static str) {
         self.tickets.get_or_create(&OutcomeLabel { outcome }).inc();
@@ -324,6 +342,8 @@ pub struct Live {
     pub kept: Option<Arc<LocalBroker>>,
     /// What the application is told, where it is told anything.
     pub events: Option<Outbox>,
+    /// What is revoked.
+    pub revocations: Option<Arc<Revocations>>,
     /// By what kind of tasks they are the parent of.
     pub tasks: Vec<(&'static str, TaskTracker)>,
 }
@@ -353,6 +373,9 @@ impl Live {
             write_family(out, &CHANNELS_KEPT_BYTES, &[(String::new(), kept.bytes as u64)]);
         }
         self.events.iter().for_each(|outbox| write_events(out, &outbox.figures()));
+        if let Some(revocations) = &self.revocations {
+            write_family(out, &REVOCATIONS_KEPT, &[(String::new(), revocations.entries() as u64)]);
+        }
         let tasks = self.tasks.iter().map(|(kind, tracker)| (label("kind", kind), tracker.len() as u64));
         write_family(out, &TASKS, &tasks.collect::<Vec<_>>());
         let figures: Vec<_> = self.boards.iter().map(|(name, board)| (label("board", name), board.figures())).collect();

@@ -58,6 +58,8 @@ pub struct Settings {
 pub struct LoginRoute {
     /// Its path.
     pub path: String,
+    /// The path where a token is revoked, where logins have sessions.
+    pub revoke_path: Option<String>,
     /// The path where an e-mail address is enough. Development only.
     pub dev_path: Option<String>,
     /// The largest body it takes, in bytes.

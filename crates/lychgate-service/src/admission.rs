@@ -14,6 +14,7 @@ use crate::identity::{IdentityRule, Unidentified};
 use crate::policy::{Denied, Parameters, Permit, Policy};
 use crate::ports::clock::{Clock, UnixMicros};
 use crate::proof::Proof;
+use crate::revocations::{NotAdmissible, Revocations};
 use crate::target::BadParameter;
 use crate::ticket_office::{Ticket, TicketOffice, TicketRefused};
 
@@ -56,8 +57,9 @@ pub struct Admitted {
     pub permit: Permit,
     /// How long the socket may stay; `None` if the credential never expires.
     pub ends_in: Option<Duration>,
-    /// What the credential has proved; nothing, for a visitor without one.
-    pub proof: Option<Proof>,
+    /// What the credential has proved; nothing, for a visitor without one. Boxed, since a connection's task has room for
+    /// what it once was admitted by.
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Why somebody stays outside.
@@ -75,6 +77,9 @@ pub enum Refused {
     /// Tickets cannot be looked up now.
     #[error(transparent)]
     Tickets(TicketRefused),
+    /// The credential is genuine, and revoked; or nobody knows whether it is.
+    #[error(transparent)]
+    NotAdmissible(#[from] NotAdmissible),
 }
 
 impl Refused {
@@ -91,6 +96,7 @@ impl Refused {
             Self::Denied(Denied::NotFound) => "not_found",
             Self::Denied(Denied::NotOwner) => "not_owner",
             Self::Denied(Denied::Forbidden) => "forbidden",
+            Self::NotAdmissible(why) => why.code(),
             Self::Unidentified(Unidentified::Unknown(_)) | Self::Denied(Denied::Unknown(_)) | Self::Tickets(_) => {
                 "lookup"
             }
@@ -102,6 +108,7 @@ impl From<TicketRefused> for Refused {
     fn from(refused: TicketRefused) -> Self {
         match refused {
             TicketRefused::Credential(refusal) => Self::Credential(refusal),
+            TicketRefused::NotAdmissible(why) => Self::NotAdmissible(why),
             other => Self::Tickets(other),
         }
     }
@@ -112,14 +119,29 @@ impl From<TicketRefused> for Refused {
 pub struct Admission {
     verifier: Arc<Verifier>,
     tickets: Option<Arc<TicketOffice>>,
+    revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
 }
 
 impl Admission {
-    /// An admission that trusts what `verifier` trusts, and the tickets of an office.
+    /// An admission that trusts what `verifier` trusts, and the tickets of an office, as far as they are not revoked.
     #[must_use]
-    pub fn new(verifier: Arc<Verifier>, tickets: Option<Arc<TicketOffice>>, clock: Arc<dyn Clock>) -> Self {
-        Self { verifier, tickets, clock }
+    pub fn new(
+        verifier: Arc<Verifier>,
+        tickets: Option<Arc<TicketOffice>>,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { verifier, tickets, revocations, clock }
+    }
+
+    /// Whether what `proof` was read from may still open something, as at the door.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAdmissible`].
+    pub fn recheck(&self, proof: &Proof) -> Result<(), NotAdmissible> {
+        self.revocations.check(&proof.subject, &proof.marks)
     }
 
     /// Lets the bearer of `credential` in by `door`, or says which check failed first.
@@ -172,8 +194,9 @@ impl Admission {
         door: &Door,
         parameters: Result<Parameters, BadParameter>,
     ) -> Result<Admitted, Refused> {
-        let proof = Proof::of_application(answer).map_err(Refusal::from)?;
-        self.admit_proof(proof, self.clock.now(), door, parameters).await
+        let now = self.clock.now();
+        let proof = Proof::of_application(answer, now.seconds()).map_err(Refusal::from)?;
+        self.admit_proof(proof, now, door, parameters).await
     }
 
     async fn admit_proof(
@@ -183,6 +206,7 @@ impl Admission {
         door: &Door,
         parameters: Result<Parameters, BadParameter>,
     ) -> Result<Admitted, Refused> {
+        self.recheck(&proof)?;
         let ends_in = match proof.exp {
             None => None,
             Some(exp) => Some(ends_in(exp, now).ok_or(Refusal::Expired { exp, now: now.seconds() })?),
@@ -197,7 +221,7 @@ impl Admission {
             door.identity.compare(&principal, &parameters)?;
         }
         let permit = door.policy.permit(principal, parameters, &proof.grants).await?;
-        Ok(Admitted { permit, ends_in, proof: Some(proof) })
+        Ok(Admitted { permit, ends_in, proof: Some(Box::new(proof)) })
     }
 
     /// Asks again whether the holder of `permit` may stay, with the same look-ups as at the door.

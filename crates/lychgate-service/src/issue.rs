@@ -80,18 +80,52 @@ impl Issuer {
     }
 }
 
+impl Issuer {
+    /// A token for `user` in a session that is there already, and that ends at `ends_at_s`, in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    pub fn issue_in(&self, user: &User, sid: &str, ends_at_s: u64) -> Result<Issued, IssueRefused> {
+        let now_s = self.clock.now().seconds();
+        // What goes on without its session would be nobody's to end.
+        let expires_in_s = self.lifetime_s.min(ends_at_s.saturating_sub(now_s)).max(1);
+        let claims = self.shape.claims_of(user)?;
+        let claims = NewClaims { lifetime_s: Some(expires_in_s), sid: Some(sid.to_owned()), ..claims };
+        Ok(Issued { token: self.minter.mint(&claims, now_s)?, expires_in_s })
+    }
+
+    /// Now, by the clock that tokens are issued by, in Unix seconds.
+    #[must_use]
+    pub fn now_s(&self) -> u64 {
+        self.clock.now().seconds()
+    }
+
+    /// How tokens name `user`; they do not, where they go by an address and the account has none.
+    #[must_use]
+    pub fn subject_of(&self, user: &User) -> Option<String> {
+        self.shape.subject_of(user)
+    }
+}
+
 impl TokenShape {
+    /// How tokens name `user`; they do not, where they go by an address and the account has none.
+    #[must_use]
+    pub fn subject_of(&self, user: &User) -> Option<String> {
+        match self.subject {
+            Subject::Name => Some(user.name.clone()),
+            Subject::Id => Some(user.id.to_string()),
+            Subject::Email => user.email.clone(),
+        }
+    }
+
     /// What a token of `user` says, in a session of its own; the lifetime is still to be set.
     ///
     /// # Errors
     ///
     /// [`IssueRefused::NoEmail`].
     pub fn claims_of(&self, user: &User) -> Result<NewClaims, IssueRefused> {
-        let subject = match self.subject {
-            Subject::Name => user.name.clone(),
-            Subject::Id => user.id.to_string(),
-            Subject::Email => user.email.clone().ok_or(IssueRefused::NoEmail)?,
-        };
+        let subject = self.subject_of(user).ok_or(IssueRefused::NoEmail)?;
         let claims = self.claims.iter().map(|field| (field.name().to_owned(), field.value(user)));
         let extra = claims.filter(|(_, value)| !value.is_null()).collect();
         let (sid, jti) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());

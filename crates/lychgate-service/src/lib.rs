@@ -25,6 +25,8 @@ pub mod principal;
 pub mod proof;
 pub mod publish;
 pub mod registry_rights;
+pub mod revocations;
+pub mod session_office;
 pub mod streams;
 pub mod subscribe;
 pub mod target;

@@ -79,6 +79,21 @@ impl LoginThrottle {
         Ok(Attempt { address, account, delay })
     }
 
+    /// Whether `address` may fail once more at something else than a password, such as a token that it shows.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryAfter`] when it has failed too often.
+    pub fn may_fail(&self, address: IpAddr, now_ms: u64) -> Result<(), RetryAfter> {
+        self.by_address.check(&AddressKey::from(address), now_ms)
+    }
+
+    /// Counts such a failure.
+    pub fn failed(&self, address: IpAddr, now_ms: u64) {
+        // Of many at once some may come when the bucket is empty already.
+        let _ = self.by_address.take(AddressKey::from(address), now_ms);
+    }
+
     /// Says that the attempt was no failure.
     pub fn succeeded(&self, attempt: &Attempt) {
         self.by_address.give_back(&attempt.address);

@@ -3,11 +3,12 @@
 //! A token proves it, and so does a ticket that stands in for one, and so does the application's own answer to the question
 //! who connects, over a call that it knows by its signature.
 
-use lychgate_token::{Claims, PayloadFault, is_subject};
+use lychgate_token::{Claims, PayloadFault, UnixSeconds, is_subject};
 use serde_json::{Map, Value, json};
 
 use crate::channels::{BEARING_CLAIMS, BadOption, Bearing, Vouch};
 use crate::grants::{self, Grants};
+use crate::revocations::Marks;
 
 /// The claims by which tokens call their user, the first one that is there.
 const NAME_CLAIMS: [&str; 3] = ["username", "preferred_username", "name"];
@@ -27,6 +28,8 @@ pub struct Proof {
     pub is_for_a_channel: bool,
     /// Whether it is the application's own word.
     pub is_of_application: bool,
+    /// By what it can be revoked.
+    pub marks: Marks,
     /// What it says of grants and of the connection, as it was written.
     written: Map<String, Value>,
 }
@@ -43,16 +46,17 @@ impl Proof {
             grants: Grants::of_claims(&claims.extra),
             is_for_a_channel: Vouch::is_vouch(claims),
             is_of_application: false,
+            marks: Marks::of(claims),
             written: written(&claims.extra),
         }
     }
 
-    /// What the application says of who connects, in the fields of its answer; whom it names may be nobody: `""`.
+    /// What the application says of who connects, in the fields of its answer; as of `now_s`; whom it names may be nobody: `""`.
     ///
     /// # Errors
     ///
     /// [`PayloadFault`] names the field that cannot be read.
-    pub fn of_application(fields: &Map<String, Value>) -> Result<Self, PayloadFault> {
+    pub fn of_application(fields: &Map<String, Value>, now_s: UnixSeconds) -> Result<Self, PayloadFault> {
         let subject = match fields.get("user") {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(user)) if user.is_empty() || is_subject(user) => user.clone(),
@@ -67,7 +71,8 @@ impl Proof {
             Some(at) => Some(at.as_u64().ok_or(PayloadFault::ClaimShape("expire_at"))?).filter(|at| *at > 0),
         };
         let grants = Grants::of_claims(&written);
-        Ok(Self { subject, name: None, exp, grants, is_for_a_channel: false, is_of_application: true, written })
+        let marks = Marks { issued_at_s: Some(now_s), ..Marks::default() };
+        Ok(Self { subject, name: None, exp, grants, is_for_a_channel: false, is_of_application: true, marks, written })
     }
 
     /// What it says of the connection.
@@ -89,6 +94,7 @@ impl Proof {
             grants: Grants::default(),
             is_for_a_channel: false,
             is_of_application: false,
+            marks: Marks::default(),
             written: Map::new(),
         }
     }
@@ -97,7 +103,14 @@ impl Proof {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut fields = self.written.clone();
-        let own = [("sub", json!(self.subject)), ("name", json!(self.name)), ("exp", json!(self.exp))];
+        let own = [
+            ("sub", json!(self.subject)),
+            ("name", json!(self.name)),
+            ("exp", json!(self.exp)),
+            ("jti", json!(self.marks.token)),
+            ("sid", json!(self.marks.session)),
+            ("iat", json!(self.marks.issued_at_s)),
+        ];
         fields.extend(own.map(|(key, value)| (key.to_owned(), value)));
         Value::Object(fields).to_string()
     }
@@ -107,6 +120,9 @@ impl Proof {
     pub fn from_json(text: &str) -> Option<Self> {
         let fields: Map<String, Value> = serde_json::from_str(text).ok()?;
         let grants = Grants::of_claims(&fields);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(Into::into);
+        let marks =
+            Marks { token: text("jti"), session: text("sid"), issued_at_s: fields.get("iat").and_then(Value::as_u64) };
         Some(Self {
             subject: fields.get("sub")?.as_str()?.to_owned(),
             name: fields.get("name").and_then(Value::as_str).map(str::to_owned),
@@ -117,6 +133,7 @@ impl Proof {
             grants,
             is_for_a_channel: false,
             is_of_application: false,
+            marks,
             written: written(&fields),
         })
     }
@@ -150,6 +167,7 @@ mod tests {
                 grants: caps.as_ref().map_or_else(Grants::default, |_| Grants::of_claims(claims.as_object().unwrap())),
                 is_for_a_channel: false,
                 is_of_application: false,
+                marks: Marks { token: exp.map(|_| "t".into()), session: exp.map(|_| "s".into()), issued_at_s: exp },
                 written: written(
                     json!({ "caps": caps, "info": { "colour": "red" }, "channels": ["a"] }).as_object().unwrap(),
                 ),

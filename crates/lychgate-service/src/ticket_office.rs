@@ -16,6 +16,7 @@ use crate::ports::StoreError;
 use crate::ports::clock::Clock;
 use crate::ports::tickets::{StoredTicket, Tickets};
 use crate::proof::Proof;
+use crate::revocations::{NotAdmissible, Revocations};
 
 /// The random bytes of a ticket.
 const TICKET_BYTES: usize = 32;
@@ -53,6 +54,7 @@ impl fmt::Debug for Ticket {
 pub struct TicketOffice {
     tickets: Arc<dyn Tickets>,
     verifier: Arc<Verifier>,
+    revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
     lifetime: Duration,
 }
@@ -63,6 +65,9 @@ pub enum TicketRefused {
     /// The token, or the ticket in its place, is not good.
     #[error(transparent)]
     Credential(#[from] Refusal),
+    /// The token is genuine, and revoked; or nobody knows whether it is.
+    #[error(transparent)]
+    NotAdmissible(#[from] NotAdmissible),
     /// Tickets cannot be kept or looked up now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,8 +79,14 @@ pub enum TicketRefused {
 impl TicketOffice {
     /// An office whose tickets are good for `lifetime`, a second at least.
     #[must_use]
-    pub fn new(tickets: Arc<dyn Tickets>, verifier: Arc<Verifier>, clock: Arc<dyn Clock>, lifetime: Duration) -> Self {
-        Self { tickets, verifier, clock, lifetime }
+    pub fn new(
+        tickets: Arc<dyn Tickets>,
+        verifier: Arc<Verifier>,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+        lifetime: Duration,
+    ) -> Self {
+        Self { tickets, verifier, revocations, clock, lifetime }
     }
 
     /// A ticket for the bearer of `token`, and how many seconds it is good for.
@@ -87,6 +98,7 @@ impl TicketOffice {
         let now_s = self.clock.now().seconds();
         let claims = self.verifier.verify(token.ok_or(Refusal::Missing)?, now_s)?;
         let proof = Proof::of_claims(&claims);
+        self.revocations.check(&proof.subject, &proof.marks)?;
         let mut bytes = [0; TICKET_BYTES];
         rand::fill(&mut bytes).map_err(|_| TicketRefused::NoRandomness)?;
         let ticket = Ticket::new(URL_SAFE_NO_PAD.encode(bytes));

@@ -11,11 +11,13 @@ use lychgate_service::ports::messages::Messages;
 use lychgate_service::ports::publications::Publications;
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::ports::registry::Registry;
+use lychgate_service::ports::revocations::RevocationLog;
 use lychgate_service::ports::tickets::{StoredTicket, Tickets};
 use lychgate_service::ports::users::Users;
 use lychgate_service::testing::{
-    api_keys_conformance, events_conformance, keys_conformance, messages_conformance, publications_conformance,
-    registry_conformance, tickets_conformance, users_conformance,
+    SessionsWorld, api_keys_conformance, events_conformance, keys_conformance, messages_conformance, new_user,
+    publications_conformance, registry_conformance, revocations_conformance, sessions_conformance, tickets_conformance,
+    users_conformance,
 };
 use lychgate_store::SqliteStore;
 
@@ -40,6 +42,36 @@ impl Files {
 
 async fn in_memory() -> Arc<SqliteStore> {
     Arc::new(lychgate_store::open("sqlite::memory:").await.expect("it opens"))
+}
+
+/// The store with two users in it.
+async fn with_users(store: Arc<SqliteStore>) -> SessionsWorld {
+    let [ann, bob] = ["ann", "bob"].map(new_user);
+    let ann = Users::insert(&*store, &ann).await.expect("ann is stored");
+    let bob = Users::insert(&*store, &bob).await.expect("bob is stored");
+    SessionsWorld { sessions: Arc::clone(&store) as _, revocations: store, ann: ann.id, bob: bob.id }
+}
+
+#[tokio::test]
+async fn sessions_in_memory() {
+    sessions_conformance(async || with_users(in_memory().await).await).await;
+}
+
+#[tokio::test]
+async fn revocations_in_memory() {
+    revocations_conformance(async || in_memory().await as Arc<dyn RevocationLog>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_in_a_file() {
+    let files = Files::new();
+    sessions_conformance(async || with_users(files.next().await).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revocations_in_a_file() {
+    let files = Files::new();
+    revocations_conformance(async || files.next().await as Arc<dyn RevocationLog>).await;
 }
 
 #[tokio::test]

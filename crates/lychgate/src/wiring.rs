@@ -32,6 +32,8 @@ use lychgate_service::ports::clock::{Clock, SystemClock};
 use lychgate_service::ports::readiness::Readiness;
 use lychgate_service::ports::tickets::Tickets;
 use lychgate_service::ports::users::User;
+use lychgate_service::revocations::{RevocationLimits, Revocations};
+use lychgate_service::session_office::{SessionOffice, SessionParts, SessionRules};
 use lychgate_service::subscribe::Subscriptions;
 use lychgate_service::ticket_office::TicketOffice;
 use lychgate_store::SqliteStore;
@@ -134,7 +136,13 @@ async fn assemble(config: &Config, store: SqliteStore, writers: &Writers) -> Res
     let conversations = conversations::conversations(config, &ground, &doors)?;
     let subscriptions = Subscriptions::new(registrar.clone(), Arc::clone(&broker));
     let (test_token, tokens) = tokens(config, &store, Arc::clone(&clock)).await.map_err(|fault| vec![fault])?;
-    let channels = Channels::new(namespaces, broker, Arc::clone(&tokens.verifier), Arc::clone(&clock));
+    let channels = Channels::new(
+        namespaces,
+        broker,
+        Arc::clone(&tokens.verifier),
+        Arc::clone(&tokens.revocations),
+        Arc::clone(&clock),
+    );
     let behind = edge::Behind {
         conversations: &conversations,
         channels: &channels,
@@ -148,18 +156,27 @@ async fn assemble(config: &Config, store: SqliteStore, writers: &Writers) -> Res
         registry: Arc::new(store.clone()),
         channels: channels.api(config, &registrar),
     });
+    ground.tasks.spawn(Arc::clone(&tokens.revocations).run(ground.stop.clone()));
     // The copy of presence in Redis is no reason to take the server out: its own state is whole without it. Nor is it one
     // that the application is not told of everything.
     let told = outbox.clone().map(|outbox| Arc::new(EventsKept(outbox)) as Arc<dyn Readiness>);
     let readiness: Vec<Arc<dyn Readiness>> = vec![Arc::new(store)];
     let dependencies = Dependencies {
-        admission: Admission::new(tokens.verifier, tokens.tickets.clone(), clock),
+        admission: Admission::new(
+            Arc::clone(&tokens.verifier),
+            tokens.tickets.clone(),
+            Arc::clone(&tokens.revocations),
+            clock,
+        ),
         subscriptions,
         drain,
         accounts: tokens.accounts,
         login_fields: config.login.identify_by.iter().map(|by| by.0).collect(),
         login_limits: login_limits(config),
         issuer: tokens.issuer,
+        sessions: tokens.sessions,
+        revocations: tokens.revocations,
+        verifier: tokens.verifier,
         tickets: tokens.tickets,
         api,
         background: ground.tasks,
@@ -197,6 +214,8 @@ fn broker(
 struct Tokens {
     verifier: Arc<Verifier>,
     issuer: Arc<Issuer>,
+    sessions: Option<Arc<SessionOffice>>,
+    revocations: Arc<Revocations>,
     tickets: Option<Arc<TicketOffice>>,
     accounts: Arc<Accounts>,
 }
@@ -224,11 +243,45 @@ async fn tokens(
     let test_token = test_token.map(|test| tokens::choose_test_token(config, test.token, &verifier, clock.as_ref()));
     let issuer = Arc::new(Issuer::new(minter, shape, config.tokens.lifetime.as_secs(), Arc::clone(&clock)));
 
+    let revocations = revocations(config, store, &clock).await?;
     let tickets = config.ticket.enabled.then(|| {
         let kept: Arc<dyn Tickets> = Arc::new(store.clone());
-        Arc::new(TicketOffice::new(kept, Arc::clone(&verifier), Arc::clone(&clock), config.ticket.lifetime))
+        let (verifier, revocations) = (Arc::clone(&verifier), Arc::clone(&revocations));
+        Arc::new(TicketOffice::new(kept, verifier, revocations, Arc::clone(&clock), config.ticket.lifetime))
     });
-    Ok((test_token, Tokens { verifier, issuer, tickets, accounts }))
+    let sessions = config.sessions.refresh_tokens.then(|| {
+        let parts = SessionParts {
+            sessions: Arc::new(store.clone()),
+            users: Arc::new(store.clone()),
+            issuer: Arc::clone(&issuer),
+            revocations: Arc::clone(&revocations),
+            clock: Arc::clone(&clock),
+        };
+        SessionOffice::new(parts, session_rules(config))
+    });
+    Ok((test_token, Tokens { verifier, issuer, sessions, revocations, tickets, accounts }))
+}
+
+/// What is revoked, read once so that nobody enters before it is known.
+async fn revocations(config: &Config, store: &SqliteStore, clock: &Arc<dyn Clock>) -> Result<Arc<Revocations>, String> {
+    let limits = RevocationLimits {
+        entries_max: config.revocations.entries_max,
+        read_every: config.revocations.read_every,
+        stale_after: config.revocations.stale_after,
+        longest_token_s: config.longest_token_s(),
+    };
+    let revocations = Revocations::new(Arc::new(store.clone()), Arc::clone(clock), limits);
+    revocations.read().await.map_err(|error| format!("database.url: what is revoked cannot be read: {error}"))?;
+    Ok(Arc::new(revocations))
+}
+
+const fn session_rules(config: &Config) -> SessionRules {
+    SessionRules {
+        idle_timeout: config.sessions.idle_timeout,
+        lifetime: config.sessions.lifetime,
+        repeat_within: config.sessions.repeat_within,
+        per_user_max: config.sessions.per_user_max,
+    }
 }
 
 /// How many threads serve sockets.

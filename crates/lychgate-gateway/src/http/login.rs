@@ -8,6 +8,8 @@
 mod answer;
 mod body;
 mod development;
+mod refresh;
+mod revoke;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +24,9 @@ use lychgate_service::issue::{IssueRefused, Issued, Issuer};
 use lychgate_service::login_throttle::LoginThrottle;
 use lychgate_service::ports::StoreError;
 use lychgate_service::ports::users::User;
+use lychgate_service::revocations::Revocations;
+use lychgate_service::session_office::{Granted as Session, NotGranted, SessionOffice};
+use lychgate_token::Verifier;
 
 use crate::accept::Peer;
 use crate::error::HttpError;
@@ -33,6 +38,7 @@ use crate::settings::LoginRoute;
 use crate::ticks::Ticker;
 
 pub use development::log_in_without_password;
+pub use revoke::revoke;
 
 /// What these routes need.
 pub struct Login {
@@ -42,6 +48,12 @@ pub struct Login {
     pub fields: Vec<LoginField>,
     /// Who signs.
     pub issuer: Arc<Issuer>,
+    /// Who keeps sessions, if logins have any.
+    pub sessions: Option<Arc<SessionOffice>>,
+    /// What is revoked.
+    pub revocations: Arc<Revocations>,
+    /// Who checks a token that is to be revoked.
+    pub verifier: Arc<Verifier>,
     /// How often somebody may fail.
     pub throttle: LoginThrottle,
     /// What is sent and answered.
@@ -63,17 +75,20 @@ struct Caller {
     request_id: RequestId,
 }
 
-/// Somebody who is in, with the token for it.
-struct Granted {
-    user: User,
-    issued: Issued,
+/// Somebody who is in, with what they get for it.
+enum Granted {
+    /// A token, and nothing behind it.
+    Once(User, Issued),
+    /// A token of a session that has begun.
+    Session(Box<Session>),
 }
 
 /// Logs somebody in.
 pub async fn log_in(State(login): State<Arc<Login>>, Extension(peer): Extension<Peer>, request: Request) -> Response {
     let caller = login.caller(peer, request.headers());
-    let answered = match body::credentials(request, &login.route).await {
-        Ok(credentials) => login.check(credentials, caller).await,
+    let answered = match body::asked(request, &login.route).await {
+        Ok(body::Asked::Login(credentials)) => login.check(credentials, caller).await,
+        Ok(body::Asked::Refresh(token)) => return login.refresh(token, caller).await,
         Err(error) => Err(error),
     };
     login.respond(answered, caller)
@@ -86,17 +101,15 @@ impl Login {
     }
 
     fn respond(&self, answered: Result<Granted, HttpError>, caller: Caller) -> Response {
-        let mut response = match answered {
-            Ok(granted) => answer::granted(&granted, &self.route),
+        let response = match answered {
+            Ok(Granted::Once(user, issued)) => answer::granted(&user, &issued, None, &self.route),
+            Ok(Granted::Session(session)) => answer::of_session(&session, &self.route),
             Err(error) => {
                 self.metrics.login(error.code());
                 error.into_response()
             }
         };
-        if let Ok(value) = HeaderValue::from_str(&caller.request_id.to_string()) {
-            response.headers_mut().insert(request_id::HEADER, value);
-        }
-        response
+        identified(response, caller)
     }
 
     async fn check(&self, credentials: body::Credentials, caller: Caller) -> Result<Granted, HttpError> {
@@ -117,31 +130,40 @@ impl Login {
             self.refusal(&refused, caller)
         })?;
         self.throttle.succeeded(&attempt);
-        let granted = self.grant(user, caller)?;
-        tracing::info!(%address, %request_id, user = granted.user.name, "login");
+        let name = user.name.clone();
+        let granted = self.grant(user, caller).await?;
+        tracing::info!(%address, %request_id, user = name, "login");
         Ok(granted)
     }
+}
 
-    /// A token for somebody who may have one.
-    fn grant(&self, user: User, Caller { address, request_id }: Caller) -> Result<Granted, HttpError> {
-        match self.issuer.issue(&user) {
-            Ok(issued) => {
+/// The same with the id that the log has for it.
+fn identified(mut response: Response, caller: Caller) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&caller.request_id.to_string()) {
+        response.headers_mut().insert(request_id::HEADER, value);
+    }
+    response
+}
+
+impl Login {
+    /// A token for somebody who may have one, in a session where logins have them.
+    async fn grant(&self, user: User, caller: Caller) -> Result<Granted, HttpError> {
+        if self.issuer.subject_of(&user).is_some_and(|subject| self.revocations.is_blocked(&subject)) {
+            return Err(self.disabled(caller));
+        }
+        let name = user.name.clone();
+        let granted = match &self.sessions {
+            Some(sessions) => {
+                sessions.open(user, caller.address.to_string()).await.map(|session| Granted::Session(Box::new(session)))
+            }
+            None => self.issuer.issue(&user).map(|issued| Granted::Once(user, issued)).map_err(NotGranted::Issue),
+        };
+        match granted {
+            Ok(granted) => {
                 self.metrics.login("ok");
-                Ok(Granted { user, issued })
+                Ok(granted)
             }
-            Err(refused @ IssueRefused::NoEmail) => {
-                tracing::error!(
-                    %address, %request_id, reason = "no_email", user = user.name, cause = %refused,
-                    "login failed: give the account an address, or choose another login.subject"
-                );
-                Err(HttpError::new(StatusCode::FORBIDDEN, "no_email", "This account has no e-mail address."))
-            }
-            Err(refused @ IssueRefused::Mint(_)) => {
-                tracing::error!(
-                    %address, %request_id, user = user.name, cause = %refused, "cannot mint a token"
-                );
-                Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "Internal server error"))
-            }
+            Err(cause) => Err(not_granted(&cause, &name, caller)),
         }
     }
 
@@ -177,8 +199,39 @@ impl Login {
     }
 }
 
-fn store_failed(cause: &StoreError, Caller { address, request_id }: Caller) -> HttpError {
-    tracing::error!(%address, %request_id, reason = "store", cause = %cause, "login failed");
+/// Nothing that the one who asks has done wrong.
+fn not_granted(cause: &NotGranted, user: &str, caller: Caller) -> HttpError {
+    let Caller { address, request_id } = caller;
+    match cause {
+        NotGranted::Issue(IssueRefused::NoEmail) => {
+            tracing::error!(
+                %address, %request_id, reason = "no_email", user, %cause,
+                "login failed: give the account an address, or choose another login.subject"
+            );
+            HttpError::new(StatusCode::FORBIDDEN, "no_email", "This account has no e-mail address.")
+        }
+        NotGranted::Store(cause) => store_failed(cause, caller),
+        NotGranted::Issue(IssueRefused::Mint(_)) => {
+            tracing::error!(%address, %request_id, user, %cause, "cannot mint a token");
+            HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "Internal server error")
+        }
+        NotGranted::Changed => {
+            tracing::warn!(%address, %request_id, user, %cause, "login failed");
+            unavailable()
+        }
+        NotGranted::Invalid(_) | NotGranted::NoRandomness | NotGranted::Follow(_) => {
+            tracing::error!(%address, %request_id, user, %cause, "login failed");
+            unavailable()
+        }
+    }
+}
+
+fn unavailable() -> HttpError {
     HttpError::unavailable("unavailable", "Logins are not possible at the moment. Try again later.")
         .retry_after(Duration::from_secs(5))
+}
+
+fn store_failed(cause: &StoreError, Caller { address, request_id }: Caller) -> HttpError {
+    tracing::error!(%address, %request_id, reason = "store", cause = %cause, "login failed");
+    unavailable()
 }

@@ -8,6 +8,7 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use ipnet::IpNet;
+use lychgate_service::revocations::NotAdmissible;
 use lychgate_service::ticket_office::{Ticket, TicketOffice, TicketRefused};
 use lychgate_token::{Refusal, Token};
 use serde::Serialize;
@@ -75,7 +76,11 @@ fn refusal(refused: &TicketRefused, client: IpAddr) -> HttpError {
                 _ => HttpError::unauthorized("invalid", "The token is not accepted."),
             }
         }
-        TicketRefused::Store(_) | TicketRefused::NoRandomness => {
+        TicketRefused::NotAdmissible(why @ NotAdmissible::Revoked) => {
+            tracing::info!(address = %client, %request_id, reason = why.code(), "no ticket: {why}");
+            HttpError::unauthorized("invalid", "The token is not accepted.")
+        }
+        TicketRefused::NotAdmissible(NotAdmissible::Stale) | TicketRefused::Store(_) | TicketRefused::NoRandomness => {
             let cause: &dyn std::error::Error = refused;
             tracing::error!(address = %client, %request_id, cause, "no ticket");
             HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Tickets are not to be had now. Try again.")

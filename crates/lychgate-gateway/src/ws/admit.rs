@@ -203,6 +203,13 @@ pub fn stand(
     let pings_at = ping_every(endpoint).map_or(NEVER, |every| now.saturating_add(every));
     entry.socket.pings_at(pings_at);
     entry.socket.admitted(expiry(gate.ticker, admitted.ends_in), ask_again_at(gate.ticker, endpoint));
+    if let Some(proof) = &admitted.proof
+        && let Err(refused) = gate.revoked.rests_on(&gate.admission, &entry.socket, proof)
+    {
+        endpoint.metrics.refused(refused.code());
+        sweep::close(&gate.drain, entry, Event::of(&refused));
+        return None;
+    }
     if endpoint.settings.door.policy.is_asked_of_registry() {
         entry.socket.rests_on(&permit);
         if gate.changes.happened_since(seen) {

@@ -17,6 +17,7 @@ use crate::settings::Limits;
 use crate::ticks::Ticker;
 use crate::ws::changes::Changes;
 use crate::ws::fallback::sessions::Sessions;
+use crate::ws::revoked::Revoked;
 use crate::ws::table::Table;
 use crate::ws::users::Users;
 
@@ -36,6 +37,8 @@ pub struct Gate {
     pub sessions: Arc<Sessions>,
     /// What changes in the registry.
     pub changes: Arc<Changes>,
+    /// What is revoked.
+    pub revoked: Arc<Revoked>,
     /// The clock of deadlines.
     pub ticker: Ticker,
     /// The limits.

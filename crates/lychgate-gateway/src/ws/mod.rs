@@ -39,6 +39,7 @@ pub mod gate;
 mod joining;
 mod parked;
 pub mod profile;
+pub mod revoked;
 pub mod seats;
 pub mod socket;
 pub mod speaker;

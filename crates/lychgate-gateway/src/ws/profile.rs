@@ -5,6 +5,7 @@ use lychgate_protocol::ws::{CloseCode, encode};
 use lychgate_service::admission::Refused;
 use lychgate_service::identity::Unidentified;
 use lychgate_service::policy::Denied;
+use lychgate_service::revocations::NotAdmissible;
 use lychgate_token::{PayloadFault, Refusal};
 
 use crate::error::HttpError;
@@ -26,6 +27,8 @@ pub enum Event {
     User,
     /// The token's user is disabled.
     Inactive,
+    /// The token, its session or its user is revoked.
+    Revoked,
     /// The token's user is not the one whom the path names.
     Mismatch,
     /// There is no token, and the path is not open to visitors.
@@ -66,7 +69,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order in which they are documented.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Missing,
         Self::Invalid,
         Self::Expired,
@@ -74,6 +77,7 @@ impl Event {
         Self::Subject,
         Self::User,
         Self::Inactive,
+        Self::Revoked,
         Self::Mismatch,
         Self::Required,
         Self::NotFound,
@@ -105,6 +109,7 @@ impl Event {
             Self::Subject => "subject",
             Self::User => "user",
             Self::Inactive => "inactive",
+            Self::Revoked => "revoked",
             Self::Mismatch => "mismatch",
             Self::Required => "required",
             Self::NotFound => "not_found",
@@ -144,7 +149,9 @@ impl Event {
             Refused::Denied(Denied::NotFound) => Self::NotFound,
             Refused::Denied(Denied::NotOwner) => Self::NotOwner,
             Refused::Denied(Denied::Forbidden) => Self::Forbidden,
-            Refused::Unidentified(Unidentified::Unknown(_))
+            Refused::NotAdmissible(NotAdmissible::Revoked) => Self::Revoked,
+            Refused::NotAdmissible(NotAdmissible::Stale)
+            | Refused::Unidentified(Unidentified::Unknown(_))
             | Refused::Denied(Denied::Unknown(_))
             | Refused::Tickets(_) => Self::Lookup,
         }
@@ -166,6 +173,10 @@ impl Event {
             }
             Self::User => "The token's user does not exist.",
             Self::Inactive => "The token's user is disabled.",
+            Self::Revoked => {
+                "The token, its session or its user is revoked, also while connected. Without an entry it is told as \
+                 `invalid`."
+            }
             Self::Mismatch => "The token's user is not the one whom the path names.",
             Self::Required => "There is no token, and the path is not open to visitors.",
             Self::NotFound => "What the path names does not exist, or is not to be told from what does not.",
@@ -187,7 +198,7 @@ impl Event {
             Self::Completed => "The stream came to its end.",
             Self::Upstream => "The source of the stream failed, or sent more or took longer than allowed.",
             Self::Lookup => {
-                "Whether the user exists or may enter could not be found out. Without an entry it is told as `error`."
+                "Whether the user exists or may enter, or what is revoked, could not be found out. Without an entry it is told as `error`."
             }
             Self::Restart => "The server is stopping; the closes are spread over `server.drain_spread`.",
             Self::Error => "The server failed.",
@@ -221,6 +232,7 @@ impl Event {
             | Self::Payload
             | Self::Subject
             | Self::User
+            | Self::Revoked
             | Self::Required
             | Self::ExpiredLive => StatusCode::UNAUTHORIZED,
             Self::Inactive | Self::Mismatch | Self::NotOwner | Self::Forbidden => StatusCode::FORBIDDEN,

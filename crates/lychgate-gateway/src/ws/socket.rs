@@ -6,7 +6,7 @@
 //! **Invariant:** only the hub writes to `writer`, and only with the session's outbox locked, so frames never interleave.
 
 use std::io::{ErrorKind, IoSlice};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -23,6 +23,7 @@ use crate::ws::endpoint::Endpoint;
 use crate::ws::fallback::inbox::NotTaken;
 use crate::ws::fallback::outlet::Outlet;
 use crate::ws::profile::Event;
+use crate::ws::revoked::HashedMarks;
 use crate::ws::writer::Writer;
 
 /// The last write took less than there was.
@@ -67,6 +68,10 @@ pub struct Socket {
     pub ending: Ending,
     /// Since when it is closing; 0 if it is not.
     closing_since: AtomicU32,
+    /// By what its token can be revoked, hashed: session, token and subject; 0 where there is none.
+    marks: [AtomicU64; 3],
+    /// When its token was issued, in Unix seconds.
+    issued_at: AtomicU32,
     /// The right it is open by, where that rests on this server's own registry.
     registered: OnceLock<Permit>,
     /// Whose rights to channels rest on it, where a connection holds many.
@@ -109,6 +114,8 @@ impl Socket {
             drains_at: AtomicU32::new(NEVER),
             ending: Ending::default(),
             closing_since: AtomicU32::new(0),
+            marks: [const { AtomicU64::new(0) }; 3],
+            issued_at: AtomicU32::new(0),
             registered: OnceLock::new(),
             watches: OnceLock::new(),
         }
@@ -176,6 +183,21 @@ impl Socket {
         self.expires_at.store(expires_at, Ordering::Relaxed);
         self.asks_again_at.store(asks_again_at, Ordering::Relaxed);
         self.flags.fetch_and(!AWAITING, Ordering::AcqRel);
+    }
+
+    /// It is open by a token that can be revoked by these.
+    pub fn marked(&self, marks: &HashedMarks) {
+        for (place, hash) in self.marks.iter().zip([marks.session, marks.token, marks.subject]) {
+            place.store(hash, Ordering::Relaxed);
+        }
+        self.issued_at.store(marks.issued_at_s, Ordering::Relaxed);
+    }
+
+    /// By what its token can be revoked; by nothing, where it has shown none.
+    #[must_use]
+    pub fn marks(&self) -> HashedMarks {
+        let [session, token, subject] = [0, 1, 2].map(|at: usize| self.marks[at].load(Ordering::Relaxed));
+        HashedMarks { session, token, subject, issued_at_s: self.issued_at.load(Ordering::Relaxed) }
     }
 
     /// It is open by this right, which rests on this server's own registry.

@@ -8,6 +8,7 @@ use super::hashing::Busy;
 use super::password_rule::{PASSWORD_BYTES_MAX, PasswordRule, WeakPassword};
 use super::{Accounts, LoginField};
 use crate::ports::StoreError;
+use crate::ports::sessions::EndedBy;
 use crate::ports::users::{
     AttributeChange, Attributes, AttributesFault, Email, InsertError, NameFault, NewUser, PasswordHash, User, UserId,
     UserName,
@@ -161,7 +162,8 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// See [`SetPasswordRefused`]; the password is the one before then.
+    /// See [`SetPasswordRefused`]; the password is the one before then, or the new one where the store fails so late that
+    /// it is the sessions which did not end.
     pub async fn set_password(
         &self,
         id: UserId,
@@ -171,14 +173,17 @@ impl Accounts {
         let user = self.users.find_by_id(id).await?.ok_or(SetPasswordRefused::Unknown)?;
         rule.check(password.expose_secret(), &own_names(&user.name, user.email.as_deref()))?;
         let hash = self.hash(password).await?;
-        if self.users.set_password_hash(id, None, &hash).await? { Ok(()) } else { Err(SetPasswordRefused::Unknown) }
+        if !self.users.set_password_hash(id, None, &hash).await? {
+            return Err(SetPasswordRefused::Unknown);
+        }
+        Ok(self.end_sessions(id, EndedBy::Password).await?)
     }
 
     /// Sets the password of a user who knows the present one.
     ///
     /// # Errors
     ///
-    /// See [`ChangeRefused`]; the password is the one before then.
+    /// See [`ChangeRefused`]; the password is the one before then, as with [`set_password`](Self::set_password).
     /// When two changes from the same present password race, one of them is refused.
     pub async fn change_password(
         &self,
@@ -202,7 +207,10 @@ impl Accounts {
         });
         let new_hash = changed.await??;
         let is_set = self.users.set_password_hash(id, Some(&user.password_hash), &new_hash).await?;
-        if is_set { Ok(()) } else { Err(ChangeRefused::BadCredentials) }
+        if !is_set {
+            return Err(ChangeRefused::BadCredentials);
+        }
+        Ok(self.end_sessions(id, EndedBy::Password).await?)
     }
 
     /// Sets and removes attributes, all of `changes` or none of them, and gives the account as it is then.
@@ -221,13 +229,17 @@ impl Accounts {
         Err(AttributesRefused::Contended)
     }
 
-    /// Enables or disables an account; `false` when there is no such account.
+    /// Enables or disables an account, which ends its sessions; `false` when there is no such account.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store fails.
+    /// [`StoreError`] when the store fails; then it may be disabled with sessions that go on.
     pub async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
-        self.users.set_active(id, active).await
+        let is_there = self.users.set_active(id, active).await?;
+        if !active {
+            self.end_sessions(id, EndedBy::Disabled).await?;
+        }
+        Ok(is_there)
     }
 
     /// The accounts after `after`, at most `limit` of them and never more than [`PAGE_USERS_MAX`].

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
-use crate::ports::users::{User, Users};
+use crate::ports::sessions::{End, EndedBy, Sessions};
+use crate::ports::users::{User, UserId, Users};
 
 mod field;
 mod hash_functions;
@@ -43,12 +44,34 @@ pub struct Accounts {
     users: Arc<dyn Users>,
     hashing: Hashing,
     clock: Arc<dyn Clock>,
+    sessions: Option<OpenSessions>,
+}
+
+/// Sessions that end with what happens to their account.
+pub struct OpenSessions {
+    /// Where they are kept.
+    pub sessions: Arc<dyn Sessions>,
+    /// How long a token may be good after it was issued, leeway included, in seconds.
+    pub longest_token_s: u64,
 }
 
 impl Accounts {
     /// Accounts kept in `users`, whose passwords are hashed and verified by `hashing`.
     pub fn new(users: Arc<dyn Users>, hashing: Hashing, clock: Arc<dyn Clock>) -> Self {
-        Self { users, hashing, clock }
+        Self { users, hashing, clock, sessions: None }
+    }
+
+    /// The same, where accounts may have sessions: those of an account end when it is disabled, or has a new password.
+    #[must_use]
+    pub fn with_sessions(self, sessions: OpenSessions) -> Self {
+        Self { sessions: Some(sessions), ..self }
+    }
+
+    async fn end_sessions(&self, user: UserId, by: EndedBy) -> Result<(), StoreError> {
+        let Some(OpenSessions { sessions, longest_token_s }) = &self.sessions else { return Ok(()) };
+        let now_s = self.clock.now().seconds();
+        let end = End { by, now_s, tokens_end_at_s: now_s.saturating_add(*longest_token_s) };
+        sessions.end_all_of(user, end).await.map(|_| ())
     }
 
     /// How busy the hashing is, for metrics and for shutting down.

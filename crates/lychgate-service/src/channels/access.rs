@@ -15,6 +15,7 @@ use crate::policy::{Denied, Parameters, Permit};
 use crate::ports::broker::Author;
 use crate::ports::clock::Clock;
 use crate::principal::Principal;
+use crate::revocations::Revocations;
 
 /// One connection, as channels see it.
 #[derive(Clone, Debug)]
@@ -132,14 +133,20 @@ impl From<BadChannelName> for NotEntered {
 pub struct ChannelAccess {
     namespaces: Namespaces,
     verifier: Arc<Verifier>,
+    revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
 }
 
 impl ChannelAccess {
-    /// Decides by `namespaces`, and takes tokens for channels that `verifier` trusts.
+    /// Decides by `namespaces`, and takes tokens for channels that `verifier` trusts and nobody revoked.
     #[must_use]
-    pub fn new(namespaces: Namespaces, verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Self {
-        Self { namespaces, verifier, clock }
+    pub fn new(
+        namespaces: Namespaces,
+        verifier: Arc<Verifier>,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { namespaces, verifier, revocations, clock }
     }
 
     /// The namespaces.
@@ -258,6 +265,6 @@ impl ChannelAccess {
 
     fn read(&self, token: &Token, channel: &ChannelName, member: &Member) -> Result<Vouch, VouchRefused> {
         let whom = (member.principal.subject(), &*member.client);
-        Vouch::read(&self.verifier, token, self.now_s(), channel, whom)
+        Vouch::read(&self.verifier, &self.revocations, token, self.now_s(), channel, whom)
     }
 }

@@ -8,6 +8,7 @@ use lychgate_token::{Claims, Refusal, Token, UnixSeconds, Verifier};
 use serde_json::Value;
 
 use super::options::{BadOption, Options};
+use crate::revocations::{Marks, NotAdmissible, Revocations};
 
 /// The claim that names the channel, by which such a token is told from one that says who somebody is.
 const CHANNEL_CLAIM: &str = "channel";
@@ -27,6 +28,9 @@ pub enum VouchRefused {
     /// It is no good token.
     #[error(transparent)]
     Token(#[from] Refusal),
+    /// It is genuine, and revoked; or nobody knows whether it is.
+    #[error(transparent)]
+    NotAdmissible(#[from] NotAdmissible),
     /// It names no channel.
     #[error("the token names no channel")]
     NoChannel,
@@ -46,12 +50,14 @@ impl Vouch {
     /// [`VouchRefused`].
     pub fn read(
         verifier: &Verifier,
+        revocations: &Revocations,
         token: &Token,
         now_s: UnixSeconds,
         channel: &ChannelName,
         (user, client): (&str, &str),
     ) -> Result<Self, VouchRefused> {
         let claims = verifier.verify(token, now_s)?;
+        revocations.check(&claims.sub, &Marks::of(&claims))?;
         let named = claims.extra.get(CHANNEL_CLAIM).and_then(Value::as_str).ok_or(VouchRefused::NoChannel)?;
         if named != &**channel || claims.sub != user {
             return Err(VouchRefused::Other);

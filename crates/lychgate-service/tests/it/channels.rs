@@ -13,6 +13,7 @@ use lychgate_service::policy::{Access, Denied, Policy};
 use lychgate_service::ports::clock::{Clock, UnixMicros};
 use lychgate_service::ports::rights::{Answer, Parameter, Question, Relation, Rights, RightsError};
 use lychgate_service::principal::Principal;
+use lychgate_service::testing::nothing_revoked;
 use lychgate_token::{Algorithm, IssuerProfile, Minter, NewClaims, ProfileKind, Refusal, SigningKey, Token, Verifier};
 use serde_json::{Map, Value, json};
 
@@ -78,7 +79,8 @@ impl World {
             namespace("inbox:{to}", Access::Nobody, false),
         ]);
         let verifier = Arc::new(verifier.expect("a verifier"));
-        let access = ChannelAccess::new(namespaces.expect("no twins"), verifier, Arc::clone(&clock) as _);
+        let access =
+            ChannelAccess::new(namespaces.expect("no twins"), verifier, nothing_revoked(), Arc::clone(&clock) as _);
         Self { access, minter, register, clock }
     }
 
@@ -157,6 +159,7 @@ fn word(refused: Option<NotEntered>) -> &'static str {
         Some(NotEntered::Token(VouchRefused::Option(_))) => "bad option",
         Some(NotEntered::Token(VouchRefused::Token(Refusal::Expired { .. }))) => "expired",
         Some(NotEntered::Token(VouchRefused::Token(_))) => "bad token",
+        Some(NotEntered::Token(VouchRefused::NotAdmissible(_))) => "revoked",
     }
 }
 

@@ -8,5 +8,6 @@ mod codec;
 mod events;
 mod journal;
 mod presence;
+mod sessions;
 mod streams;
 mod systems_ports;

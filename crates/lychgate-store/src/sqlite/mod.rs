@@ -26,7 +26,9 @@ mod messages;
 mod open_error;
 mod publications;
 mod registry;
+mod revocations;
 mod schema;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -38,7 +40,8 @@ use connect::Setup;
 use faults::store_error;
 use location::Location;
 
-/// A database of users, keys, API keys, tickets, resources, messages, publications and events. Clones share its connections.
+/// A database of users, keys, API keys, tickets, sessions, revocations, resources, messages, publications and events. Clones
+/// share its connections.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: SqlitePool,

@@ -25,6 +25,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         migration(5, "publications", include_str!("../../migrations/sqlite/0005_publications.sql")),
         migration(6, "tags", include_str!("../../migrations/sqlite/0006_tags.sql")),
         migration(7, "events", include_str!("../../migrations/sqlite/0007_events.sql")),
+        migration(8, "sessions", include_str!("../../migrations/sqlite/0008_sessions.sql")),
     ])
 });
 

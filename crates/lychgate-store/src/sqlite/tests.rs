@@ -172,6 +172,9 @@ async fn no_question_reads_a_whole_table() {
         "event_sources",
         "events",
         "event_open",
+        "sessions",
+        "refresh_tokens",
+        "revocations",
     ];
     let statements = super::users::INDEXED
         .iter()
@@ -180,7 +183,9 @@ async fn no_question_reads_a_whole_table() {
         .chain(&super::registry::INDEXED)
         .chain(&super::messages::INDEXED)
         .chain(&super::publications::INDEXED)
-        .chain(&super::events::INDEXED);
+        .chain(&super::events::INDEXED)
+        .chain(&super::sessions::INDEXED)
+        .chain(&super::revocations::INDEXED);
     for statement in statements {
         let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =

@@ -207,13 +207,6 @@ fn can_happen(endpoint: &Endpoint, event: WireEvent) -> bool {
         WireEvent::Completed | WireEvent::Upstream => endpoint.settings.kind == EndpointKind::Stream,
         WireEvent::Missing => identity.anonymous.is_none(),
         WireEvent::Required => identity.anonymous.is_some() && identity.path_user.is_some(),
-        WireEvent::Lookup => {
-            let by_ticket = |source: &CredentialSource| matches!(source, CredentialSource::Ticket(_));
-            identity.must_exist
-                || identity.must_be_active
-                || matches!(policy.rule, Rule::Owner | Rule::Member)
-                || endpoint.settings.credentials.iter().any(by_ticket)
-        }
         WireEvent::Subject => identity.subject_kind.0.is_some(),
         WireEvent::User => identity.must_exist || identity.must_be_active,
         WireEvent::Inactive => identity.must_be_active,

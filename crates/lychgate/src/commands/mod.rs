@@ -13,7 +13,9 @@ mod import;
 mod member;
 mod registry;
 mod resource;
+mod revoking;
 mod serve;
+mod session;
 mod terminal;
 mod token;
 mod user;
@@ -77,6 +79,9 @@ enum Command {
     /// Manage the keys that programs show to the HTTP API
     #[command(subcommand, name = "apikey")]
     ApiKey(apikey::ApiKey),
+    /// See who is logged in, and end sessions
+    #[command(subcommand)]
+    Session(session::Session),
     /// Publish in a channel of a running server
     Publish(channels::Publish),
     /// List the channels of a running server that somebody hears
@@ -85,7 +90,7 @@ enum Command {
     Presence(channels::Presence),
     /// Show what a channel of a running server keeps
     History(channels::History),
-    /// Make a token, or look into one
+    /// Make a token, look into one, or revoke it
     #[command(subcommand)]
     Token(token::Token),
     /// Talk to an endpoint from the terminal
@@ -144,6 +149,7 @@ pub fn run() -> ExitCode {
         Command::Resource(command) => command.run(),
         Command::Member(command) => command.run(),
         Command::ApiKey(command) => command.run(),
+        Command::Session(command) => command.run(),
         Command::Publish(command) => command.run(),
         Command::Channels(command) => command.run(),
         Command::Presence(command) => command.run(),

@@ -1,4 +1,4 @@
-//! `token`: make one with this server's key, or look into one with no key at all.
+//! `token`: make one with this server's key, look into one with no key at all, or take some back.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::revoking::{REVOKE_EXAMPLES, Revoke};
 use super::terminal::{complain, say, say_all};
 use super::{ConfigArgs, block_on, ended};
 use crate::config::{self, Loaded, Signing, parse_time, show_time};
@@ -41,6 +42,9 @@ pub(super) enum Token {
     /// Show what a token says, without verifying it
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Take tokens back before they are over
+    #[command(after_help = REVOKE_EXAMPLES)]
+    Revoke(Revoke),
 }
 
 #[derive(Args)]
@@ -77,6 +81,7 @@ impl Token {
         match self {
             Self::Mint(mint) => mint.run(),
             Self::Inspect(inspect) => inspect.run(),
+            Self::Revoke(revoke) => revoke.run(),
         }
     }
 }

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, PasswordRule};
+use lychgate_service::accounts::{Accounts, Hashing, HashingLimits, NewAccount, OpenSessions, PasswordRule};
 use lychgate_service::ports::clock::SystemClock;
 use lychgate_service::ports::users::{AttributeChange, User as Account};
 use lychgate_store::SqliteStore;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::revoking::{Block, Unblock};
 use super::terminal::{self, say, say_all};
 use super::{ConfigArgs, block_on, ended, user_import};
 use crate::config;
@@ -30,6 +31,8 @@ Examples:
   lychgate user list --json
       One JSON object per line.
   lychgate user disable alice
+  lychgate user block alice --until 24h
+      No token of hers is taken meanwhile, and her sockets are closed.
   lychgate user set alice 'display_name=Alice L.' is_admin=true
       What logins and tokens may tell of an account beside its name and address.
   lychgate user import people.csv --dry-run
@@ -92,7 +95,7 @@ pub(super) enum User {
         #[command(flatten)]
         common: Common,
     },
-    /// Refuse further logins of an account; tokens it has stay good until they expire
+    /// Refuse further logins of an account and end its sessions; other tokens it has stay good until they expire
     Disable {
         /// Name, e-mail address, or # and id
         user: String,
@@ -106,6 +109,10 @@ pub(super) enum User {
         #[command(flatten)]
         common: Common,
     },
+    /// Refuse whatever tokens a user shows until a time, and close their sockets
+    Block(Block),
+    /// Lift a block before its time
+    Unblock(Unblock),
     /// Set attributes of an account, which logins and tokens may tell of it
     #[command(after_help = SET_EXAMPLES)]
     Set {
@@ -120,7 +127,7 @@ pub(super) enum User {
         #[command(flatten)]
         common: Common,
     },
-    /// Set a new password
+    /// Set a new password, which ends all sessions
     Passwd {
         /// Name, e-mail address, or # and id
         user: String,
@@ -219,6 +226,8 @@ impl User {
             }
             Self::Disable { user, common } => switch(&common, &user, false),
             Self::Enable { user, common } => switch(&common, &user, true),
+            Self::Block(block) => block.run(),
+            Self::Unblock(unblock) => unblock.run(),
             Self::Set { user, changes, remove, common } => {
                 let changes = changes_of(&changes, remove)?;
                 let account = common.open()?.with(async |accounts| {
@@ -249,8 +258,10 @@ impl User {
 
 impl Common {
     fn open(&self) -> anyhow::Result<Open> {
-        let (database, settings) = config::load_accounts(&self.config.sources(false)?)?;
-        Ok(Open { url: database.url, hash_permits: settings.hash_permits })
+        let sources = self.config.sources(false)?;
+        let (database, settings) = config::load_accounts(&sources)?;
+        let longest_token_s = config::load_revoking(&sources)?.longest_token_s;
+        Ok(Open { url: database.url, hash_permits: settings.hash_permits, longest_token_s })
     }
 }
 
@@ -258,6 +269,7 @@ impl Common {
 struct Open {
     url: String,
     hash_permits: usize,
+    longest_token_s: u64,
 }
 
 impl Open {
@@ -266,7 +278,9 @@ impl Open {
             let store: SqliteStore = lychgate_store::open(&self.url).await.context("database.url")?;
             let permits = NonZeroUsize::new(self.hash_permits).unwrap_or(HashingLimits::default().permits);
             let hashing = Hashing::new(HashingLimits { permits, ..HashingLimits::default() });
+            let sessions = OpenSessions { sessions: Arc::new(store.clone()), longest_token_s: self.longest_token_s };
             let accounts = Accounts::new(Arc::new(store.clone()), hashing, Arc::new(SystemClock));
+            let accounts = accounts.with_sessions(sessions);
             let result = work(&accounts).await;
             store.close().await;
             result
@@ -284,7 +298,15 @@ fn switch(common: &Common, user: &str, active: bool) -> anyhow::Result<()> {
         accounts.set_active(account.id, active).await?;
         Ok(Account { active, ..account })
     })?;
-    done(common, &account, if active { "is enabled" } else { "is disabled; tokens it has stay good until they expire" })
+    done(
+        common,
+        &account,
+        if active {
+            "is enabled"
+        } else {
+            "is disabled; its sessions have ended, and other tokens it has stay good until they expire"
+        },
+    )
 }
 
 fn changes_of(set: &[String], remove: Vec<String>) -> anyhow::Result<Vec<AttributeChange>> {

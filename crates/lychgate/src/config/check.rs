@@ -38,6 +38,7 @@ pub(super) fn all(raw: &mut Raw, sources: &Sources, faults: &mut Faults, notices
     paths_differ(raw, sources, faults);
     passwords_are_asked_for(raw, sources, faults);
     profiles_exist(raw, faults);
+    super::sessions::fit(raw, faults, notices);
     super::board::copies_can_be_made(raw, faults);
     entrances::all(raw, sources, faults, notices);
     namespaces::all(raw, faults);
@@ -213,6 +214,9 @@ fn served<'a>(raw: &'a Raw, sources: &Sources) -> Vec<Served<'a>> {
     let mut all = Vec::new();
     if raw.login.enabled {
         all.push(one("login.path", &raw.login.path, Some("POST")));
+        if raw.sessions.refresh_tokens {
+            all.push(one("sessions.revoke_path", &raw.sessions.revoke_path, Some("POST")));
+        }
         all.extend(raw.login.dev_path.iter().map(|path| one("login.dev_path", path, Some("POST"))));
     }
     if raw.ticket.enabled {

@@ -28,6 +28,7 @@ mod profile;
 mod reference;
 mod route;
 mod section;
+mod sessions;
 mod settings;
 mod shape;
 mod source;
@@ -35,6 +36,7 @@ mod stream;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -55,6 +57,7 @@ pub use print::print;
 pub use profile::{BUILT_IN, Close, Event, Profile, ProfileSettings, REASON_BYTES_MAX, RefusalStyle};
 pub use reference::{reference, reference_of};
 pub use route::{RouteKind, RouteSettings};
+pub use sessions::{RevocationSettings, SessionSettings};
 pub use settings::{
     Accounts, ClaimsKind, Database, IssuerAlgorithm, IssuerSettings, Limits, Log, LogFormat, LogLevel,
     MESSAGE_BYTES_CEILING, Operations, Server, SigningMethod, TicketMethod, TicketSettings, Tokens,
@@ -90,6 +93,10 @@ pub struct Config {
     pub accounts: Accounts,
     /// The login endpoint.
     pub login: Login,
+    /// Sessions of logins.
+    pub sessions: SessionSettings,
+    /// What is revoked.
+    pub revocations: RevocationSettings,
     /// One-time tickets.
     pub ticket: TicketSettings,
     /// The HTTP API.
@@ -130,6 +137,11 @@ impl Config {
     /// Never for an endpoint of this configuration: its profile was checked to exist.
     pub fn profile_of(&self, endpoint: &Endpoint) -> &Profile {
         &self.profiles[&endpoint.settings.profile]
+    }
+
+    /// How long a token of any issuer may be good after it was issued, leeway included, in seconds.
+    pub fn longest_token_s(&self) -> u64 {
+        longest_token_s(&self.tokens, self.issuers.values().map(|issuer| &issuer.settings))
     }
 
     /// The largest message that `endpoint` takes.
@@ -193,6 +205,44 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     }
 }
 
+/// The longest of all issuers.
+fn longest_token_s<'a>(own: &Tokens, foreign: impl Iterator<Item = &'a IssuerSettings>) -> u64 {
+    let foreign = foreign.map(|issuer| issuer.lifetime_max + issuer.leeway);
+    foreign.fold(own.lifetime + own.leeway, Duration::max).as_secs()
+}
+
+/// What it takes to revoke something from outside of the server.
+pub struct Revoking {
+    /// Where revocations are kept.
+    pub database: Database,
+    /// How many may be.
+    pub entries_max: u32,
+    /// How long a token of any issuer may be good after it was issued, leeway included, in seconds.
+    pub longest_token_s: u64,
+    /// What of an account becomes the `sub` of its tokens.
+    pub subject: SubjectField,
+}
+
+/// Reads what is needed to revoke something, without the secrets that only a server needs.
+///
+/// # Errors
+///
+/// All faults of the files and the environment at once.
+pub fn load_revoking(sources: &Sources) -> Result<Revoking, Faults> {
+    let mut faults = Faults::default();
+    let files = sources.file_names();
+    let raw = read(sources, &mut faults, &mut Vec::new()).map_err(|faults| faults.sorted(&files))?;
+    if !faults.is_empty() {
+        return Err(faults.sorted(&files));
+    }
+    Ok(Revoking {
+        longest_token_s: longest_token_s(&raw.tokens, raw.issuers.values()),
+        entries_max: raw.revocations.entries_max,
+        subject: raw.login.subject,
+        database: raw.database,
+    })
+}
+
 /// Reads what is needed to work on accounts alone, without the secrets that only a server needs.
 ///
 /// # Errors
@@ -229,6 +279,8 @@ struct Raw {
     issuers: BTreeMap<String, IssuerSettings>,
     accounts: Accounts,
     login: Login,
+    sessions: SessionSettings,
+    revocations: RevocationSettings,
     ticket: TicketSettings,
     api: ApiSettings,
     events: EventsSettings,
@@ -256,6 +308,8 @@ impl Raw {
             issuers: reader.named("issuer", |_, reader| Section::read(reader)),
             accounts: reader.below("accounts", Section::read),
             login: reader.below("login", Section::read),
+            sessions: reader.below("sessions", Section::read),
+            revocations: reader.below("revocations", Section::read),
             ticket: reader.below("ticket", Section::read),
             api: reader.below("api", Section::read),
             events: reader.below("events", Section::read),
@@ -306,6 +360,8 @@ impl Raw {
             issuers,
             accounts: self.accounts,
             login: self.login,
+            sessions: self.sessions,
+            revocations: self.revocations,
             ticket: self.ticket,
             api: self.api,
             events: self.events,

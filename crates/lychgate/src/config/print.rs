@@ -21,6 +21,8 @@ pub fn print(config: &Config) -> String {
     }
     section(&mut out, config, "accounts", &config.accounts);
     section(&mut out, config, "login", &config.login);
+    section(&mut out, config, "sessions", &config.sessions);
+    section(&mut out, config, "revocations", &config.revocations);
     section(&mut out, config, "ticket", &config.ticket);
     section(&mut out, config, "api", &config.api);
     section(&mut out, config, "events", &config.events);

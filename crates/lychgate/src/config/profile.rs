@@ -95,6 +95,8 @@ events! {
     user User [3500, "unknown user"];
     /// The token's user is disabled.
     inactive Inactive [3507, "account disabled"];
+    /// The token, its session or its user is revoked; without an entry of its own it is told as `invalid`.
+    revoked Revoked [3503, "revoked"];
     /// The token's user is not the one whom the path names.
     mismatch Mismatch [3507, "permission denied"];
     /// The path is not open to anonymous visitors.
@@ -127,7 +129,7 @@ events! {
     completed Completed [1000, ""];
     /// The source of the stream failed.
     upstream Upstream [1011, "upstream failed"];
-    /// Whether the user exists or may enter could not be found out; without an entry of its own it is told as `error`.
+    /// Whether the user exists or may enter, or what is revoked, could not be found out; without an entry of its own it is told as `error`.
     lookup Lookup [1011, "internal server error"];
     /// The server is stopping: come back.
     restart Restart [1012, "restart"];
@@ -150,6 +152,8 @@ impl Profile {
                 Event::Lookup => settings.of(Event::Error),
                 // And a subject that names nobody is a payload that does.
                 Event::Subject => settings.of(Event::Payload),
+                // And what is revoked is not good any more.
+                Event::Revoked => settings.of(Event::Invalid),
                 _ => None,
             });
             own.or(default).cloned().unwrap_or_else(|| event.built_in())

@@ -14,6 +14,7 @@ use super::outside::{RedisSettings, SourceSettings};
 use super::profile::ProfileSettings;
 use super::route::RouteSettings;
 use super::section::{Section, SectionDoc, SettingDoc};
+use super::sessions::{RevocationSettings, SessionSettings};
 use super::settings::{Accounts, Database, IssuerSettings, Limits, Log, Server, TicketSettings, Tokens};
 use super::stream::StreamSettings;
 
@@ -85,6 +86,8 @@ fn sections() -> Vec<SectionDoc> {
         IssuerSettings::doc(),
         Accounts::doc(),
         Login::doc(),
+        SessionSettings::doc(),
+        RevocationSettings::doc(),
         TicketSettings::doc(),
         ApiSettings::doc(),
         EventsSettings::doc(),

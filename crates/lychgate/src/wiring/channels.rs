@@ -17,6 +17,7 @@ use lychgate_service::local_broker::LocalBroker;
 use lychgate_service::policy::{Access, Policy};
 use lychgate_service::ports::broker::{Broker, Retention};
 use lychgate_service::ports::clock::Clock;
+use lychgate_service::revocations::Revocations;
 use lychgate_store::SqliteStore;
 use lychgate_token::Verifier;
 
@@ -144,9 +145,10 @@ impl Channels {
         namespaces: Namespaces,
         broker: Arc<dyn Broker>,
         verifier: Arc<Verifier>,
+        revocations: Arc<Revocations>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let access = Arc::new(ChannelAccess::new(namespaces, verifier, clock));
+        let access = Arc::new(ChannelAccess::new(namespaces, verifier, revocations, clock));
         Self { access, broker, roster: Arc::default(), clients: Arc::default() }
     }
 

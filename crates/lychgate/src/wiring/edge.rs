@@ -73,7 +73,7 @@ pub(super) fn settings(
     Ok(edge::Settings {
         trusted_proxies: config.server.trusted_proxies.clone(),
         origins: Origins { listed: config.server.origins.clone(), loopback: config.dev },
-        login: config.login.enabled.then(|| login_route(&config.login)),
+        login: config.login.enabled.then(|| login_route(config)),
         test_token: test_token.map(|token| TestTokenRoute {
             path: config::TEST_TOKEN_PATH.to_owned(),
             token: Arc::new(token),
@@ -127,11 +127,13 @@ fn per_minute(events: u32) -> Rate {
     Rate::new(events, 60_000, events)
 }
 
-fn login_route(login: &config::Login) -> LoginRoute {
+fn login_route(config: &Config) -> LoginRoute {
+    let (login, sessions) = (&config.login, &config.sessions);
     // Which statuses there may be was checked with the configuration.
     let status = StatusCode::from_u16(login.disabled.status).unwrap_or(StatusCode::FORBIDDEN);
     LoginRoute {
         path: login.path.clone(),
+        revoke_path: sessions.refresh_tokens.then(|| sessions.revoke_path.clone()),
         dev_path: login.dev_path.clone(),
         body_bytes_max: login.body_bytes_max,
         body: match login.body {
@@ -273,6 +275,7 @@ const fn configured_event(event: Event) -> config::Event {
         Event::Subject => config::Event::Subject,
         Event::User => config::Event::User,
         Event::Inactive => config::Event::Inactive,
+        Event::Revoked => config::Event::Revoked,
         Event::Mismatch => config::Event::Mismatch,
         Event::Required => config::Event::Required,
         Event::NotFound => config::Event::NotFound,

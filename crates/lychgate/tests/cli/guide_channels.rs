@@ -12,9 +12,13 @@ macro_rules! page {
 
 #[test]
 fn the_configurations_of_the_guide_are_good() {
-    for (page, blocks) in
-        [(page!("channels"), 6), (page!("server-api"), 1), (page!("coming-from-centrifugo"), 1), (page!("events"), 1)]
-    {
+    for (page, blocks) in [
+        (page!("channels"), 6),
+        (page!("server-api"), 1),
+        (page!("coming-from-centrifugo"), 1),
+        (page!("events"), 1),
+        (page!("sessions"), 1),
+    ] {
         let blocks_found: Vec<&str> =
             page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
         assert_eq!(blocks_found.len(), blocks);

@@ -18,6 +18,7 @@ mod connect_login;
 mod guide_channels;
 mod import;
 mod registry;
+mod revoking;
 mod support;
 mod token;
 mod user;

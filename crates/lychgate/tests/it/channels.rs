@@ -8,7 +8,7 @@ mod claims;
 mod claims_live;
 mod client;
 mod connect_callback;
-mod cuts;
+pub(crate) mod cuts;
 mod deltas;
 mod door;
 mod durable;

@@ -24,28 +24,86 @@ const JSON: &str = "application/json";
 /// The field that holds the password, in a form and in JSON.
 const PASSWORD: &str = "password";
 
+/// The field that says what is asked for, and what it says for a refresh (RFC 6749 section 6).
+const GRANT_TYPE: &str = "grant_type";
+const REFRESH_TOKEN: &str = "refresh_token";
+
 /// What somebody logs in with.
 pub(super) struct Credentials {
     pub(super) login: String,
     pub(super) password: SecretString,
 }
 
+/// What a client wants.
+pub(super) enum Asked {
+    /// To log in.
+    Login(Credentials),
+    /// To go on by a refresh token.
+    Refresh(SecretString),
+}
+
 /// Reads the body as its type says, if the route takes that type.
-pub(super) async fn credentials(request: Request, route: &LoginRoute) -> Result<Credentials, HttpError> {
+pub(super) async fn asked(request: Request, route: &LoginRoute) -> Result<Asked, HttpError> {
     let is_json = match (content_type(request.headers()).as_deref(), route.body) {
         (Some(FORM), LoginBody::Form | LoginBody::Any) => false,
         (Some(JSON), LoginBody::Json | LoginBody::Any) => true,
         _ => return Err(wrong_type(route)),
     };
     let bytes = read(request).await?;
+    // Without sessions there is nothing to be refreshed, and the request is read as if it were a login.
+    if route.revoke_path.is_some() && grant_type(&bytes, is_json).as_deref() == Some(REFRESH_TOKEN) {
+        let [token, _] = fields(&bytes, is_json, [REFRESH_TOKEN, GRANT_TYPE]).ok_or_else(|| {
+            HttpError::bad_request("invalid_request", "Send grant_type and refresh_token as texts, each once.")
+                .with_error("invalid_request")
+        })?;
+        return Ok(Asked::Refresh(token.into()));
+    }
     if is_json {
         let [login, password] = texts(&bytes, [&route.field, PASSWORD]).ok_or_else(|| {
             let (field, what) = (&route.field, "Send a JSON object with the texts");
             HttpError::bad_request("invalid_request", format!("{what} {field} and password, and no key twice."))
         })?;
-        return Ok(Credentials { login, password: password.into() });
+        return Ok(Asked::Login(Credentials { login, password: password.into() }));
     }
-    form(&bytes, &route.field)
+    form(&bytes, &route.field).map(Asked::Login)
+}
+
+/// The token that is to be revoked, in a form (RFC 7009 section 2.1) or in JSON.
+pub(super) async fn token(request: Request) -> Result<SecretString, HttpError> {
+    let is_json = match content_type(request.headers()).as_deref() {
+        Some(FORM) => false,
+        Some(JSON) => true,
+        _ => {
+            let text = format!("Send token as {FORM} or {JSON}.");
+            return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", text));
+        }
+    };
+    let bytes = read(request).await?;
+    let [token] = fields(&bytes, is_json, ["token"]).ok_or_else(|| {
+        HttpError::bad_request("invalid_request", "Send token as a text, once.").with_error("invalid_request")
+    })?;
+    Ok(token.into())
+}
+
+/// What is asked for, if that is said once.
+fn grant_type(bytes: &[u8], is_json: bool) -> Option<String> {
+    fields(bytes, is_json, [GRANT_TYPE]).map(|[grant_type]| grant_type)
+}
+
+/// The texts of these names, each of them there once.
+fn fields<const N: usize>(bytes: &[u8], is_json: bool, names: [&str; N]) -> Option<[String; N]> {
+    if is_json {
+        return texts(bytes, names);
+    }
+    let mut found = [const { None::<String> }; N];
+    for (name, value) in form_urlencoded::parse(bytes) {
+        if let Some(at) = names.iter().position(|wanted| *wanted == name)
+            && found[at].replace(value.into_owned()).is_some()
+        {
+            return None;
+        }
+    }
+    found.iter().all(Option::is_some).then(|| found.map(Option::unwrap_or_default))
 }
 
 /// The e-mail address in a JSON object, for the login that needs no password.
@@ -96,7 +154,7 @@ fn form(bytes: &[u8], field: &str) -> Result<Credentials, HttpError> {
     for (name, value) in form_urlencoded::parse(bytes) {
         let place = match &*name {
             PASSWORD => &mut password,
-            "grant_type" => &mut grant_type,
+            GRANT_TYPE => &mut grant_type,
             name if name == field => &mut login,
             _ => continue,
         };

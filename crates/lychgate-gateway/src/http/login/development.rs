@@ -44,8 +44,9 @@ impl Login {
         if !user.active {
             return Err(self.disabled(caller));
         }
-        let granted = self.grant(user, caller)?;
-        tracing::info!(%address, %request_id, user = granted.user.name, "login without a password");
+        let name = user.name.clone();
+        let granted = self.grant(user, caller).await?;
+        tracing::info!(%address, %request_id, user = name, "login without a password");
         Ok(granted)
     }
 

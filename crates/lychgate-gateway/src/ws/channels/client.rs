@@ -73,7 +73,7 @@ pub(in crate::ws) struct Known {
     /// When its credential is over.
     pub(super) expires_at: Ticks,
     /// What its credential has proved.
-    pub(super) proof: Option<Proof>,
+    pub(super) proof: Option<Box<Proof>>,
 }
 
 /// An open session.

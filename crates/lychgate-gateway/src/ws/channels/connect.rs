@@ -175,6 +175,11 @@ impl Client {
             tracing::info!(endpoint = endpoint.settings.name, reason = fault.code(), "a new token is refused: {fault}");
             End::Event(if matches!(fault, NotOpened::Over) { Event::Expired } else { Event::Invalid }, false)
         })?;
+        if let Some(proof) = &admitted.proof
+            && let Err(refused) = self.gate.revoked.rests_on(&self.gate.admission, &self.entry.socket, proof)
+        {
+            return Err(End::Event(Event::of(&refused), false));
+        }
         if !is_assigned(&opens.bearing, &connected.assigned) {
             tracing::info!(
                 endpoint = endpoint.settings.name,

@@ -5,6 +5,7 @@ use lychgate_protocol::centrifuge::code::ErrorCode;
 use lychgate_service::channels::{NotEntered, VouchRefused};
 use lychgate_service::policy::Denied;
 use lychgate_service::ports::broker::{BrokerError, HistoryRefused};
+use lychgate_service::revocations::NotAdmissible;
 use lychgate_token::Refusal;
 
 use super::turn::End;
@@ -35,9 +36,11 @@ pub(super) fn not_entered(endpoint: &Endpoint, refused: &NotEntered) -> Result<E
                 VouchRefused::Token(Refusal::Expired { .. } | Refusal::NotYetValid { .. }) => {
                     Ok(ErrorCode::TOKEN_EXPIRED)
                 }
-                VouchRefused::Token(_) | VouchRefused::NoChannel | VouchRefused::Option(_) => {
-                    Ok(ErrorCode::PERMISSION_DENIED)
-                }
+                VouchRefused::NotAdmissible(NotAdmissible::Stale) => Ok(ErrorCode::INTERNAL),
+                VouchRefused::Token(_)
+                | VouchRefused::NotAdmissible(_)
+                | VouchRefused::NoChannel
+                | VouchRefused::Option(_) => Ok(ErrorCode::PERMISSION_DENIED),
                 VouchRefused::Other => Err(End::Event(Event::Invalid, false)),
             }
         }
@@ -47,6 +50,7 @@ pub(super) fn not_entered(endpoint: &Endpoint, refused: &NotEntered) -> Result<E
 fn code_of(refused: &VouchRefused) -> &'static str {
     match refused {
         VouchRefused::Token(refusal) => refusal.code(),
+        VouchRefused::NotAdmissible(why) => why.code(),
         VouchRefused::NoChannel => "no_channel",
         VouchRefused::Other => "other_channel",
         VouchRefused::Option(_) => "payload_claim_shape",

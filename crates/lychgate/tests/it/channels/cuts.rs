@@ -33,10 +33,10 @@ publications_per_answer = 10_000
 ";
 
 /// Numbers from a seed, by splitmix64.
-pub(super) struct Random(pub(super) Cell<u64>);
+pub(crate) struct Random(pub(crate) Cell<u64>);
 
 impl Random {
-    pub(super) fn below(&self, bound: u64) -> u64 {
+    pub(crate) fn below(&self, bound: u64) -> u64 {
         self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
         let mut mixed = self.0.get();
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -46,7 +46,7 @@ impl Random {
 }
 
 #[expect(clippy::print_stdout, reason = "a failure is repeated by its seed")]
-pub(super) fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = env::var("LYCHGATE_SEED").ok().and_then(|text| text.parse().ok());
     let seed =
         given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(7, |now| now.as_nanos() as u64));

@@ -96,6 +96,15 @@ impl Client {
         }
     }
 
+    /// The server's close, whatever comes before it.
+    pub(crate) async fn closed_after_all(&mut self) -> (u16, String) {
+        loop {
+            if let Message::Close(Some(close)) = self.next().await {
+                return (close.code.into(), close.reason.as_str().to_owned());
+            }
+        }
+    }
+
     /// Waits for the end of the connection behind a close, which the library has answered.
     pub(crate) async fn gone(&mut self) {
         while let Some(Ok(_)) = within("the end of the connection", self.0.next()).await {}

@@ -103,8 +103,18 @@ impl Setup {
 
     /// Makes an account with more arguments of `user add`.
     pub(crate) fn account(self, name: &str, password: &str, more: &[&str]) -> Self {
+        self.with_password(&[&["user", "add", name, "--password-stdin"], more].concat(), password);
+        self
+    }
+
+    /// Gives an account another password.
+    pub(crate) fn passwd(&self, name: &str, password: &str) {
+        self.with_password(&["user", "passwd", name, "--password-stdin"], password);
+    }
+
+    fn with_password(&self, arguments: &[&str], password: &str) {
         let mut command = program();
-        command.args(["user", "add", name, "--password-stdin"]).args(more);
+        command.args(arguments);
         self.name_files(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program was built with the tests");
@@ -113,8 +123,7 @@ impl Setup {
         drop(stdin);
         let output = child.wait_with_output().expect("the command ends");
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "user add {name}: {text}");
-        self
+        assert!(output.status.success(), "{arguments:?}: {text}");
     }
 
     /// Sets attributes of an account, each as `NAME=VALUE`.
@@ -128,14 +137,15 @@ impl Setup {
         self
     }
 
-    /// Runs another command, as an operator does.
-    pub(crate) fn run(&self, arguments: &[&str]) {
+    /// Runs another command, as an operator does; gives what it prints.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let mut command = program();
         command.args(arguments);
         self.name_files(&mut command);
         let output = command.output().expect("the command ends");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {text}");
+        String::from_utf8(output.stdout).expect("it prints text")
     }
 
     /// Starts the process and waits for nothing.
