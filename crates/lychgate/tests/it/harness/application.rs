@@ -38,15 +38,26 @@ impl Application {
         within("a call", self.call_if_any()).await
     }
 
-    /// The same, however long it takes.
+    /// The same, however long it takes. Whoever is killed while it calls is no caller.
     pub(crate) async fn call_if_any(&self) -> Call {
-        let (mut stream, _) = self.0.accept().await.expect("a connection");
+        loop {
+            let (stream, _) = self.0.accept().await.expect("a connection");
+            if let Some(call) = Self::read(stream).await {
+                return call;
+            }
+        }
+    }
+
+    /// A call, unless its caller goes away in the middle of it.
+    async fn read(mut stream: TcpStream) -> Option<Call> {
         let mut bytes = Vec::new();
         let end = loop {
             if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at;
             }
-            assert_ne!(within("a request", stream.read_buf(&mut bytes)).await.expect("bytes"), 0);
+            if within("a request", stream.read_buf(&mut bytes)).await.unwrap_or(0) == 0 {
+                return None;
+            }
         };
         let head = String::from_utf8(bytes[..end].to_vec()).expect("a head is text");
         let header = |name: &str| {
@@ -56,7 +67,9 @@ impl Application {
         let mut body = bytes.split_off(end + 4);
         let length: usize = header("content-length").parse().expect("a length");
         while body.len() < length {
-            assert_ne!(within("a body", stream.read_buf(&mut body)).await.expect("bytes"), 0);
+            if within("a body", stream.read_buf(&mut body)).await.unwrap_or(0) == 0 {
+                return None;
+            }
         }
         assert!(head.starts_with("POST /ws/messages HTTP/1.1\r\n"), "{head}");
         let sent_at: u64 = header("webhook-timestamp").parse().expect("seconds");
@@ -65,7 +78,7 @@ impl Application {
             [header("webhook-id").as_bytes(), b".", header("webhook-timestamp").as_bytes(), b".", &body].concat();
         assert_eq!(header("webhook-signature"), format!("v1,{}", hmac(&signed)));
         let body = serde_json::from_slice(&body).expect("a call is JSON");
-        Call { stream, head, body }
+        Some(Call { stream, head, body })
     }
 }
 
