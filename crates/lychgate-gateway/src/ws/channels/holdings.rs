@@ -2,7 +2,7 @@
 //!
 //! A list in the order of their names: what a client holds is counted by the hundred and looked up by one comparison for
 //! each halving, and a list has no empty places between them. With 128 channels on each of very many connections that is
-//! what counts.
+//! what counts. Each is boxed: a long list that has outgrown its place leaves a hole that nothing else may fit.
 //!
 //! **Invariant:** no channel stands in it twice.
 
@@ -32,7 +32,7 @@ impl Held {
 
 /// All that a client holds.
 #[derive(Default)]
-pub(super) struct Holdings(Vec<Held>);
+pub(super) struct Holdings(Vec<Box<Held>>);
 
 impl Holdings {
     /// How many channels.
@@ -47,24 +47,24 @@ impl Holdings {
 
     /// What is held of `channel`.
     pub(super) fn get(&self, channel: &str) -> Option<&Held> {
-        self.find(channel).ok().map(|place| &self.0[place])
+        self.find(channel).ok().map(|place| &*self.0[place])
     }
 
     /// The same, to be changed.
     pub(super) fn get_mut(&mut self, channel: &str) -> Option<&mut Held> {
-        self.find(channel).ok().map(|place| &mut self.0[place])
+        self.find(channel).ok().map(|place| &mut *self.0[place])
     }
 
     /// Adds a channel that is not held.
     pub(super) fn insert(&mut self, held: Held) {
         match self.find(held.channel()) {
-            Ok(place) => self.0[place] = held,
+            Ok(place) => *self.0[place] = held,
             Err(place) => {
                 if self.0.is_empty() {
                     // Most hold one.
                     self.0.reserve_exact(1);
                 }
-                self.0.insert(place, held);
+                self.0.insert(place, Box::new(held));
             }
         }
     }
@@ -75,22 +75,22 @@ impl Holdings {
         if self.0.is_empty() {
             self.0 = Vec::new();
         }
-        Some(held)
+        Some(*held)
     }
 
     /// Each of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
-        self.0.iter()
+        self.0.iter().map(|held| &**held)
     }
 
     /// Each of them, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Held> {
-        self.0.iter_mut()
+        self.0.iter_mut().map(|held| &mut **held)
     }
 
     /// Takes all of them out.
-    pub(super) fn take(&mut self) -> Vec<Held> {
-        std::mem::take(&mut self.0)
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Held> + use<> {
+        std::mem::take(&mut self.0).into_iter().map(|held| *held)
     }
 
     /// The place of `channel`, or where it belongs.
