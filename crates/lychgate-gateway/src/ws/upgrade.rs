@@ -200,6 +200,7 @@ async fn live(mut start: Box<Start>) {
 
 /// The connection, with what the client sent right behind its request acted on. What the request was read into goes here:
 /// even an empty part of it keeps all of it alive. And so does the box, which lives as long as whoever holds it.
+#[expect(clippy::boxed_local, reason = "the box is to go here, and not with the connection's task")]
 fn begin(start: Box<Start>, parts: hyper::upgrade::Parts<TokioIo<TcpStream>>) -> (Connection, Peer) {
     let Start { route, peer, outcome, encoding, .. } = *start;
     let mut connection = over_tcp(&route, parts.io.into_inner(), outcome, encoding);
