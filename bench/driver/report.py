@@ -28,7 +28,7 @@ def page(
         "| | |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in machine),
-        f"| command | `{shlex.join(command)}` |",
+        f"| command | `{shlex.join(_without_places(command))}` |",
         f"| rounds | {rounds}, servers taking turns; figures are median (lowest–highest) |",
         "",
         *(["**A quick run: a smoke test of the benchmark, not a result.**", ""] if quick else []),
@@ -48,6 +48,18 @@ def page(
         lines += [f"| {name} | {'yes' if held else '**NO**'} | {_cell(seen)} |" for name, held, seen in proofs]
     lines += ["", "## Configuration", "", "`examples/ship.toml` with this overlay:", "", "```toml", overlay.strip(), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _without_places(command: list[str]) -> list[str]:
+    """The command without the files that it wrote to: they are of one machine."""
+    kept: list[str] = []
+    words = iter(command)
+    for word in words:
+        if word in ("--raw", "--out"):
+            next(words, None)
+        elif not word.startswith(("--raw=", "--out=")):
+            kept.append(word)
+    return kept
 
 
 def verdict_text(verdict: Verdict) -> str:
