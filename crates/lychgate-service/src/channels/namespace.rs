@@ -89,6 +89,33 @@ pub struct Namespace {
     pub on_sub_refresh: Option<Callback>,
 }
 
+impl Namespace {
+    /// One that has nothing but a rule: nobody publishes, and nothing is kept or told.
+    #[must_use]
+    pub fn bare(name: &str, pattern: ChannelPattern, policy: Policy) -> Self {
+        Self {
+            name: name.into(),
+            pattern,
+            policy,
+            anonymous: false,
+            ask_again_every: None,
+            subscribers_max: None,
+            publish: Who::Nobody,
+            publication_bytes_max: None,
+            presence: None,
+            lists: true,
+            join_leave: Asked::Never,
+            announces: false,
+            history: None,
+            recovery: Asked::Never,
+            deltas: false,
+            on_subscribe: None,
+            on_publish: None,
+            on_sub_refresh: None,
+        }
+    }
+}
+
 /// All namespaces of a server.
 #[derive(Clone, Default)]
 pub struct Namespaces(Vec<Arc<Namespace>>);
@@ -151,26 +178,8 @@ mod tests {
     use crate::policy::Access;
 
     fn namespace(name: &str, pattern: &str) -> Namespace {
-        Namespace {
-            name: name.into(),
-            pattern: ChannelPattern::parse(pattern).unwrap(),
-            policy: Policy::new("all".parse().unwrap(), Access::Any),
-            anonymous: false,
-            ask_again_every: None,
-            subscribers_max: None,
-            publish: Who::Nobody,
-            publication_bytes_max: None,
-            presence: None,
-            lists: true,
-            join_leave: Asked::Never,
-            announces: false,
-            history: None,
-            recovery: Asked::Never,
-            deltas: false,
-            on_subscribe: None,
-            on_publish: None,
-            on_sub_refresh: None,
-        }
+        let policy = Policy::new("all".parse().unwrap(), Access::Any);
+        Namespace::bare(name, ChannelPattern::parse(pattern).unwrap(), policy)
     }
 
     #[test]

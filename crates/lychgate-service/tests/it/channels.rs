@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use lychgate_protocol::channel::ChannelName;
 use lychgate_service::channels::{
-    Asked, ChannelAccess, ChannelPattern, Entrance, Member, Namespace, Namespaces, NotEntered, VouchRefused, Who,
+    ChannelAccess, ChannelPattern, Entrance, Member, Namespace, Namespaces, NotEntered, VouchRefused, Who,
 };
 use lychgate_service::grants::Grants;
 use lychgate_service::policy::{Access, Denied, Policy};
@@ -111,26 +111,10 @@ impl lychgate_service::policy::Naming for Named {
 }
 
 fn namespace(pattern: &str, access: Access, anonymous: bool) -> Namespace {
-    Namespace {
-        name: pattern.split(':').next().unwrap_or_default().into(),
-        pattern: ChannelPattern::parse(pattern).expect("a form"),
-        policy: Policy::new("unnamed".parse().expect("a channel"), access),
-        anonymous,
-        ask_again_every: None,
-        subscribers_max: None,
-        publish: Who::Subscribers,
-        publication_bytes_max: None,
-        presence: None,
-        lists: true,
-        join_leave: Asked::Never,
-        announces: false,
-        history: None,
-        recovery: Asked::Never,
-        deltas: false,
-        on_subscribe: None,
-        on_publish: None,
-        on_sub_refresh: None,
-    }
+    let name = pattern.split(':').next().unwrap_or_default();
+    let policy = Policy::new("unnamed".parse().expect("a channel"), access);
+    let bare = Namespace::bare(name, ChannelPattern::parse(pattern).expect("a form"), policy);
+    Namespace { anonymous, publish: Who::Subscribers, ..bare }
 }
 
 fn member(name: &str) -> Member {

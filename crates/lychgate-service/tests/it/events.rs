@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lychgate_hub::Witness as _;
 use lychgate_protocol::channel::ChannelName;
-use lychgate_service::channels::{Asked, ChannelPattern, Namespace, Namespaces, Who};
+use lychgate_service::channels::{ChannelPattern, Namespace, Namespaces};
 use lychgate_service::events::{
     Attendance, ChannelWitness, Ended, EventFigures, EventLimits, EventSource, EventsKept, Outbox, OutboxParts,
     Sessions,
@@ -422,25 +422,9 @@ fn channel(name: &str) -> ChannelName {
 
 /// Tells of `chat:{room:int}`, and not of `news`.
 fn witness(outbox: &Outbox) -> ChannelWitness {
-    let namespace = |name: &str, pattern: &str| Namespace {
-        name: name.into(),
-        pattern: ChannelPattern::parse(pattern).expect("a form"),
-        policy: Policy::new(channel("all"), Access::Any),
-        anonymous: false,
-        ask_again_every: None,
-        subscribers_max: None,
-        publish: Who::Nobody,
-        publication_bytes_max: None,
-        presence: None,
-        lists: true,
-        join_leave: Asked::Never,
-        announces: false,
-        history: None,
-        recovery: Asked::Never,
-        deltas: false,
-        on_subscribe: None,
-        on_publish: None,
-        on_sub_refresh: None,
+    let namespace = |name: &str, pattern: &str| {
+        let policy = Policy::new(channel("all"), Access::Any);
+        Namespace::bare(name, ChannelPattern::parse(pattern).expect("a form"), policy)
     };
     let all = Namespaces::new(vec![namespace("chat", "chat:{room:int}"), namespace("news", "news")]);
     let source = outbox.source("app").expect("it is there");
